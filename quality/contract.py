@@ -107,7 +107,7 @@ class Contract(_Strict):
         return self.table.split("__", 1)[1]
 
     @property
-    def schema(self) -> pl.Schema:
+    def polars_schema(self) -> pl.Schema:
         """The polars schema, in the declared order."""
         return pl.Schema({c.name: _POLARS[c.type] for c in self.columns})
 
@@ -124,7 +124,7 @@ class Contract(_Strict):
         Raises:
             QualityRefused: a column is missing, undeclared, or of another type.
         """
-        schema = self.schema
+        schema = self.polars_schema
         faults = [f"{n} missing" for n in schema if n not in frame.columns]
         faults += [f"{n} undeclared" for n in frame.columns if n not in schema]
         faults += [f"{n} is {frame.schema[n]}" for n in frame.columns if n in schema and frame.schema[n] != schema[n]]

@@ -53,7 +53,7 @@ def check_columns(spec: SourceSpec, part: str, declared: Columns, found: Collect
             f"source {spec.id} ({part})",
             expected=f"column(s) {', '.join(missing)}",
             found=f"unknown column(s) {', '.join(unknown)}" if unknown else "no column that could replace them",
-            remedy=f"if the producer renamed them, update columns.{part} in sources/{spec.id}/source.yml and the reader",
+            remedy=f"if the producer renamed them, update columns.{part} of source {spec.id} and its reader",
         )
     for column in unknown:
         issues.add(

@@ -9,32 +9,32 @@ import polars as pl
 #: Columns of a counter record. Text unless said otherwise; unknown is null.
 RECORD_SCHEMA = pl.Schema(
     {
-        "id_source": pl.String,  # the record's id in its feed, unique within it
-        "nom": pl.String,
-        "codes_type": pl.List(pl.String),  # the feed's own type codes; several when a record carries several types
-        "type_structure": pl.String,  # Implantation | Permanence | Itinérance when the feed says so, else null
-        "siret": pl.String,
-        "adresse": pl.String,  # number and street of the physical address
-        "complement": pl.String,
-        "code_postal": pl.String,
-        "commune": pl.String,  # name of the town as written, CEDEX included
-        "code_insee": pl.String,  # as stated by the feed, of whatever vintage
-        "longitude": pl.Float64,  # WGS84 degrees as stated
-        "latitude": pl.Float64,
-        "precision_geo": pl.String,  # the feed's own word for the quality of its coordinates
-        "horaires": pl.String,  # original hours, in the notation named by `horaires_format`
-        "horaires_format": pl.String,  # one of HOURS_FORMATS, null when there are no hours
-        "horaires_note": pl.String,  # free comment on the hours
-        "telephone": pl.String,
-        "courriel": pl.String,
-        "site_web": pl.String,
-        "date_maj": pl.Date,  # when the feed says the record was last touched
-        "id_dila": pl.String,  # uuid of the DILA directory
-        "ancien_id": pl.String,  # earlier id of the same record (DILA `ancien_code_pivot`)
-        "partenaire": pl.String,  # feed the record was copied from, with its id there
-        "partenaire_id": pl.String,
-        "groupe": pl.String,  # name shared by a main site and its antennes
-        "rang": pl.String,  # the feed's word for the kind of site: Antenne, Site principal, siège, relais…
+        "id_source": pl.String(),  # the record's id in its feed, unique within it
+        "nom": pl.String(),
+        "codes_type": pl.List(pl.String()),  # the feed's own type codes; several when a record carries several types
+        "type_structure": pl.String(),  # Implantation | Permanence | Itinérance when the feed says so, else null
+        "siret": pl.String(),
+        "adresse": pl.String(),  # number and street of the physical address
+        "complement": pl.String(),
+        "code_postal": pl.String(),
+        "commune": pl.String(),  # name of the town as written, CEDEX included
+        "code_insee": pl.String(),  # as stated by the feed, of whatever vintage
+        "longitude": pl.Float64(),  # WGS84 degrees as stated
+        "latitude": pl.Float64(),
+        "precision_geo": pl.String(),  # the feed's own word for the quality of its coordinates
+        "horaires": pl.String(),  # original hours, in the notation named by `horaires_format`
+        "horaires_format": pl.String(),  # one of HOURS_FORMATS, null when there are no hours
+        "horaires_note": pl.String(),  # free comment on the hours
+        "telephone": pl.String(),
+        "courriel": pl.String(),
+        "site_web": pl.String(),
+        "date_maj": pl.Date(),  # when the feed says the record was last touched
+        "id_dila": pl.String(),  # uuid of the DILA directory
+        "ancien_id": pl.String(),  # earlier id of the same record (DILA `ancien_code_pivot`)
+        "partenaire": pl.String(),  # feed the record was copied from, with its id there
+        "partenaire_id": pl.String(),
+        "groupe": pl.String(),  # name shared by a main site and its antennes
+        "rang": pl.String(),  # the feed's word for the kind of site: Antenne, Site principal, siège, relais…
     }
 )
 

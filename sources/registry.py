@@ -1,4 +1,4 @@
-"""The list of known sources, found on disk: `sources/<id>/source.yml`, and one source per list of `sources/ccas/listes`.
+"""The known sources, found on disk: `sources/<id>/source.yml`, and one source per list of `sources/ccas/listes`.
 
 Adding a folder (or a CCAS list) is all it takes to register a source; no code changes here.
 """
