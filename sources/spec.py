@@ -71,6 +71,7 @@ class SourceSpec(_Strict):
     format: str  # French, for the card: "JSON dans tar.bz2"
     kind: Literal["counters", "reference"]
     reader: str = Field(pattern=r"^[a-z0-9_.]+:[a-z_]+$")  # "sources.dila.read:read"
+    nomenclature: str | None = None  # key of its type codes in typologies.yml; the id when not said
     required: bool = False  # a build cannot start without a good version of it
     enabled: bool = True
     max_age_days: int = Field(gt=0, description="older than this, the release warns that the source is stale")

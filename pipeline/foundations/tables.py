@@ -1,0 +1,136 @@
+"""The Parquet tables between stages: atomic writing, and computing a table only when what it is made from changed.
+
+A table is `<root>/<name>.parquet` or, partitioned, `<root>/<name>/departement=<code>.parquet`. Beside each file a small
+JSON says from which recipe (code, inputs, parameters) it was made and the digest of its bytes. A file without a
+matching JSON counts as absent, so being killed between the two writes only costs a computation.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.foundations import fingerprint
+from pipeline.foundations.errors import CspError
+
+
+@dataclass(frozen=True)
+class TableState:
+    """What is known of a stored table: its recipe, the digest of its bytes, its number of rows."""
+
+    recipe: str
+    content: str
+    rows: int
+    facts: Mapping[str, Any]
+
+
+class TableStore:
+    """The tables of one data root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._states: dict[Path, TableState] = {}
+
+    def path(self, name: str, departement: str | None = None) -> Path:
+        """Where the table (or one département of it) is stored."""
+        if departement is None:
+            return self.root / f"{name}.parquet"
+        return self.root / name / f"departement={departement}.parquet"
+
+    def state(self, name: str, departement: str | None = None) -> TableState | None:
+        """The stored state, or None when the table is absent or its bytes are not those recorded."""
+        path = self.path(name, departement)
+        if path in self._states:
+            return self._states[path]
+        try:
+            record = json.loads(_record_path(path).read_text(encoding="utf-8"))
+            state = TableState(record["recette"], record["contenu"], record["lignes"], record["faits"])
+        except (OSError, ValueError, KeyError):
+            return None
+        if not path.is_file() or fingerprint.of_file(path) != state.content:
+            return None
+        self._states[path] = state
+        return state
+
+    def content(self, name: str, departement: str | None = None) -> str:
+        """Digest of the table's bytes: what downstream recipes are made of.
+
+        Raises:
+            CspError: the table is not there.
+        """
+        state = self.state(name, departement)
+        if state is None:
+            raise CspError(
+                f"table {name}" + (f", département {departement}" if departement else ""),
+                expected="a table made by an earlier stage",
+                found="nothing (or a file that is not the one recorded)",
+                remedy="run `csp build`, or materialise the asset of that name",
+            )
+        return state.content
+
+    def read(self, name: str, departement: str | None = None) -> pl.DataFrame:
+        """The table in memory. Raises CspError when it is not there."""
+        self.content(name, departement)
+        return pl.read_parquet(self.path(name, departement), hive_partitioning=False)
+
+    def read_all(self, name: str, departements: Iterable[str]) -> pl.DataFrame:
+        """Several départements of a partitioned table, stacked in the order given."""
+        return pl.concat([self.read(name, d) for d in departements])
+
+    def write(
+        self,
+        name: str,
+        frame: pl.DataFrame,
+        *,
+        recipe: str,
+        departement: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> TableState:
+        """Replace the table by one rename, then record what it is made from."""
+        path = self.path(name, departement)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._states.pop(path, None)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        frame.rechunk().write_parquet(temporary, compression="zstd", statistics=True)
+        content = fingerprint.of_file(temporary)
+        temporary.replace(path)
+        state = TableState(recipe, content, frame.height, dict(facts or {}))
+        record = {"recette": recipe, "contenu": content, "lignes": frame.height, "faits": state.facts}
+        temporary.write_text(json.dumps(record, ensure_ascii=False, sort_keys=True, default=str), encoding="utf-8")
+        temporary.replace(_record_path(path))
+        self._states[path] = state
+        return state
+
+    def make(
+        self,
+        names: Iterable[str],
+        *,
+        inputs: Mapping[str, str],
+        compute: Callable[[], Mapping[str, pl.DataFrame]],
+        parameters: Any = None,
+    ) -> dict[str, tuple[TableState, bool]]:
+        """Compute the tables `names` together, unless all were made from the very same recipe.
+
+        Args:
+            inputs: digest of each input by name (`content` of upstream tables, sha256 of snapshots).
+            compute: returns one frame per name.
+            parameters: anything JSON-able that changes the result.
+
+        Returns:
+            For each name its state, and whether it was computed now.
+        """
+        names = list(names)
+        recipe = fingerprint.of_values(fingerprint.of_code(), dict(inputs), parameters, names)
+        stored = {name: self.state(name) for name in names}
+        if all(state is not None and state.recipe == recipe for state in stored.values()):
+            return {name: (state, False) for name, state in stored.items() if state is not None}
+        frames = compute()
+        return {name: (self.write(name, frames[name], recipe=recipe), True) for name in names}
+
+
+def _record_path(path: Path) -> Path:
+    return path.with_suffix(".json")
