@@ -33,6 +33,13 @@ RECORD_SCHEMA = pl.Schema(
         "ancien_id": pl.String(),  # earlier id of the same record (DILA `ancien_code_pivot`)
         "partenaire": pl.String(),  # feed the record was copied from, with its id there
         "partenaire_id": pl.String(),
+        "id_officiel": pl.String(),  # SERVPUBL… or PERMPUBL… id of the State's own tool
+        "id_finess": pl.String(),
+        "id_bpe": pl.String(),
+        "id_ban": pl.String(),  # address id in the Base Adresse Nationale
+        "hote_id": pl.String(),  # permanence: id, in the same feed or an official one, of the counter that hosts it
+        "hote_nom": pl.String(),
+        "modalite": pl.String(),  # official reception mode, when the feed states it
         "groupe": pl.String(),  # name shared by a main site and its antennes
         "rang": pl.String(),  # the feed's word for the kind of site: Antenne, Site principal, siège, relais…
     }
