@@ -46,6 +46,7 @@ class Column(_Strict):
     unique: bool = False
     pattern: str | None = None
     values: tuple[str, ...] | None = None
+    values_from: str | None = Field(None, description="`<file>#<list>.<field>`: a vocabulary kept in another YAML file")
     min: float | None = None
     max: float | None = None
     mostly: float = Field(1.0, gt=0, le=1, description="share of the non-null values that must hold the constraints")
@@ -145,8 +146,12 @@ def load_contract_file(path: Path) -> Contract:
         WrongUse: not YAML, or not a contract; every fault is listed.
     """
     try:
-        contract = Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for column in data.get("columns", []):
+            if "values_from" in column:
+                column["values"] = _vocabulary(column["values_from"])
+        contract = Contract.model_validate(data)
+    except (yaml.YAMLError, AttributeError, OSError, KeyError) as error:
         raise WrongUse(str(path), expected="YAML", found=str(error), remedy="fix the file") from error
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
@@ -156,6 +161,14 @@ def load_contract_file(path: Path) -> Contract:
     if contract.table != path.stem:
         raise WrongUse(str(path), expected=f"table: {path.stem}", found=f"table: {contract.table}", remedy="rename one")
     return contract
+
+
+def _vocabulary(reference: str) -> list[str]:
+    """`assets/referentiel/typologies.yml#typologies.libelle` -> the labels, in the file's order."""
+    file, _, path = reference.partition("#")
+    entries, _, field = path.partition(".")
+    data = yaml.safe_load((_ROOT.parents[1] / file).read_text(encoding="utf-8"))
+    return [entry[field] for entry in data[entries]]
 
 
 @cache

@@ -33,6 +33,7 @@ class Resource(_Strict):
     filename: str  # name given to the snapshot file; its suffixes say how it is packed
     max_mb: int = Field(gt=0, description="refuse a download above this size")
     max_unpacked_mb: int | None = Field(None, gt=0, description="refuse an archive that unpacks above this size")
+    optional: bool = False  # the source can be read without it
     content_types: tuple[str, ...] = ()  # accepted Content-Type values; empty means any but HTML
 
     @field_validator("filename")
@@ -76,6 +77,7 @@ class SourceSpec(_Strict):
     enabled: bool = True
     max_age_days: int = Field(gt=0, description="older than this, the release warns that the source is stale")
     resources: tuple[Resource, ...] = Field(min_length=1)
+    tables: tuple[str, ...] = ("records",)  # what the reader returns; `bounds` count the rows of the first
     columns: dict[str, Columns] = {}
     bounds: Bounds
     personal_data: tuple[str, ...] = ()  # columns dropped at reading because they name people

@@ -102,7 +102,9 @@ def harmonise(
         "lieu_latitude",
         "position_methode",
     )
-    frame = harmonise_hours(typed.join(places, on="id_source", how="inner")).filter(pl.col("lieu_code_insee").is_not_null())
+    frame = harmonise_hours(typed.join(places, on="id_source", how="inner")).filter(
+        pl.col("lieu_code_insee").is_not_null()
+    )
     _log_illegible_hours(frame, issues)
     siret = pl.col("siret").map_elements(valid_siret, return_dtype=pl.String)
     frame = frame.with_columns(
@@ -149,7 +151,9 @@ def _address() -> pl.Expr:
 
 def _log_illegible_hours(frame: pl.DataFrame, issues: IssueLog) -> None:
     issues.add_rows(
-        frame.filter(pl.col("horaires_qualite") == "illisible").select("id_source", pl.col("horaires_texte").alias("horaires")),
+        frame.filter(pl.col("horaires_qualite") == "illisible").select(
+            "id_source", pl.col("horaires_texte").alias("horaires")
+        ),
         record="id_source",
         column="horaires",
         rule="horaires-illisibles",
@@ -168,7 +172,9 @@ def count_types(source: str, nomenclature: str, records: pl.DataFrame, typologie
         .agg(pl.len().cast(pl.Int64).alias("enregistrements"))
         .sort("enregistrements", "code_type", descending=[True, False])
     )
-    status = pl.col("code_type").map_elements(lambda code: typologies.status(nomenclature, code), return_dtype=pl.String)
+    status = pl.col("code_type").map_elements(
+        lambda code: typologies.status(nomenclature, code), return_dtype=pl.String
+    )
     return counts.select(pl.lit(source).alias("source"), "code_type", status.alias("statut"), "enregistrements")
 
 

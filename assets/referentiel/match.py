@@ -58,9 +58,15 @@ def _by_place(frame: pl.DataFrame) -> pl.DataFrame:
         "lieu_latitude",
         pl.col("service_nom").map_elements(key, return_dtype=pl.String).alias("_nom"),
     )
-    shared = side.group_by("typologie", "lieu_code_insee").agg(pl.col("source").n_unique().alias("_n")).filter(pl.col("_n") > 1)
+    shared = (
+        side.group_by("typologie", "lieu_code_insee")
+        .agg(pl.col("source").n_unique().alias("_n"))
+        .filter(pl.col("_n") > 1)
+    )
     side = side.join(shared.drop("_n"), on=["typologie", "lieu_code_insee"])
-    pairs = side.join(side, on=["typologie", "lieu_code_insee"], suffix="_b").filter(pl.col("source") < pl.col("source_b"))
+    pairs = side.join(side, on=["typologie", "lieu_code_insee"], suffix="_b").filter(
+        pl.col("source") < pl.col("source_b")
+    )
     if pairs.is_empty():
         return pl.DataFrame(schema={"a": pl.UInt32, "b": pl.UInt32})
     pairs = pairs.with_columns(_metres(pairs))

@@ -97,12 +97,19 @@ def _commune_by_code(records: pl.DataFrame, gazetteer: Gazetteer, issues: IssueL
         pl.col("commune").map_elements(key, return_dtype=pl.String).alias("_cle_nom"),
     )
     frame = (
-        frame.join(gazetteer.communes.select(pl.col("code").alias("_code"), pl.lit(True).alias("_actuel")), on="_code", how="left")
+        frame.join(
+            gazetteer.communes.select(pl.col("code").alias("_code"), pl.lit(True).alias("_actuel")),
+            on="_code",
+            how="left",
+        )
         .join(gazetteer.passage, left_on="_code", right_on="code_ancien", how="left")
         .join(gazetteer.postal, on=["code_postal", "_cle_nom"], how="left")
     )
     frame = frame.with_columns(
-        pl.when(pl.col("_actuel")).then("_code").otherwise(pl.coalesce("_code_passage", "_code_postal")).alias("lieu_code_insee"),
+        pl.when(pl.col("_actuel"))
+        .then("_code")
+        .otherwise(pl.coalesce("_code_passage", "_code_postal"))
+        .alias("lieu_code_insee"),
         pl.when(pl.col("_actuel"))
         .then(pl.lit("code"))
         .when(pl.col("_code_passage").is_not_null())
@@ -145,7 +152,13 @@ def _believe_coordinates(frame: pl.DataFrame, gazetteer: Gazetteer, issues: Issu
 
     def refuse(rows: np.ndarray, rule: str, reason: str) -> None:
         for i in rows:
-            issues.add(record=ids[i], column="longitude, latitude", value=f"{longitude[i]}, {latitude[i]}", rule=rule, reason=reason)
+            issues.add(
+                record=ids[i],
+                column="longitude, latitude",
+                value=f"{longitude[i]}, {latitude[i]}",
+                rule=rule,
+                reason=reason,
+            )
         longitude[rows] = np.nan
         latitude[rows] = np.nan
 
@@ -186,7 +199,12 @@ def _believe_coordinates(frame: pl.DataFrame, gazetteer: Gazetteer, issues: Issu
             "hors-commune",
             f"Le point est à plus de {TOLERANCE_M / 1000:.0f} km de la commune annoncée : position écartée.",
         )
-    off = (longitude < _LONGITUDE[0]) | (longitude > _LONGITUDE[1]) | (latitude < _LATITUDE[0]) | (latitude > _LATITUDE[1])
+    off = (
+        (longitude < _LONGITUDE[0])
+        | (longitude > _LONGITUDE[1])
+        | (latitude < _LATITUDE[0])
+        | (latitude > _LATITUDE[1])
+    )
     refuse(np.flatnonzero(off), "hors-territoire", "Coordonnées hors de France : position écartée.")
 
     # A record that names no known commune takes the one its point falls in.

@@ -101,7 +101,10 @@ def load_typologies(path: Path) -> TypologyTable:
     outside = frozenset((n, c) for n, codes in file.hors_typologie.items() for c in codes)
     if both := sorted(outside & by_code.keys()):
         raise WrongUse(
-            f"{path.name}: hors_typologie", expected="codes not published", found=str(both), remedy="keep each code once"
+            f"{path.name}: hors_typologie",
+            expected="codes not published",
+            found=str(both),
+            remedy="keep each code once",
         )
     if len({t.code for t in file.typologies}) != len(file.typologies):
         raise WrongUse(str(path), expected="distinct typology codes", found="a code twice", remedy="rename one")

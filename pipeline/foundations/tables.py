@@ -112,6 +112,7 @@ class TableStore:
         inputs: Mapping[str, str],
         compute: Callable[[], Mapping[str, pl.DataFrame]],
         parameters: Any = None,
+        facts: Callable[[], Mapping[str, Any]] | None = None,
     ) -> dict[str, tuple[TableState, bool]]:
         """Compute the tables `names` together, unless all were made from the very same recipe.
 
@@ -119,6 +120,7 @@ class TableStore:
             inputs: digest of each input by name (`content` of upstream tables, sha256 of snapshots).
             compute: returns one frame per name.
             parameters: anything JSON-able that changes the result.
+            facts: JSON-able facts kept with the tables, asked for once `compute` is done.
 
         Returns:
             For each name its state, and whether it was computed now.
@@ -129,7 +131,8 @@ class TableStore:
         if all(state is not None and state.recipe == recipe for state in stored.values()):
             return {name: (state, False) for name, state in stored.items() if state is not None}
         frames = compute()
-        return {name: (self.write(name, frames[name], recipe=recipe), True) for name in names}
+        kept = facts() if facts else None
+        return {name: (self.write(name, frames[name], recipe=recipe, facts=kept), True) for name in names}
 
 
 def _record_path(path: Path) -> Path:

@@ -1,0 +1,1 @@
+"""From what the feeds say to one checked record per counter."""

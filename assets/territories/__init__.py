@@ -1,0 +1,1 @@
+"""Communes, EPCI and départements on the current official geography."""

@@ -1,0 +1,75 @@
+"""Communes with their outlines, EPCI and départements with their populations, and the passage from old commune codes.
+
+Joins the official codes (COG) with the polygons; what lacks an outline is said, never invented.
+"""
+
+import polars as pl
+
+from pipeline.foundations.issues import IssueLog
+
+
+def communes(cog: pl.DataFrame, outlines: pl.DataFrame, issues: IssueLog) -> pl.DataFrame:
+    """Current communes: `code, nom, departement, region, epci, population, codes_postaux, longitude, latitude, geometrie`.
+
+    Args:
+        cog: the `communes` table of the COG source.
+        outlines: `code, geometrie` (WKB MultiPolygon, WGS84), `longitude, latitude` of a point inside.
+
+    A commune without an outline keeps its row with a null geometry and becomes an issue; an outline without a
+    commune (another vintage) becomes an issue.
+    """
+    frame = cog.select("code", "nom", "departement", "region", "epci", "population", "codes_postaux").join(
+        outlines.select("code", "longitude", "latitude", "geometrie"), on="code", how="left"
+    )
+    issues.add_rows(
+        frame.filter(pl.col("geometrie").is_null()),
+        record="code",
+        column="nom",
+        rule="commune-sans-contour",
+        reason="Commune en vigueur sans contour : elle n’apparaît pas sur la carte et les points n’y sont pas contrôlés.",
+    )
+    issues.add_rows(
+        outlines.join(cog, on="code", how="anti"),
+        record="code",
+        column="code",
+        rule="contour-sans-commune",
+        reason="Contour d’une commune absente du code officiel géographique en vigueur : il n’est pas utilisé.",
+    )
+    return frame.sort("code")
+
+
+def passage(former: pl.DataFrame, current: pl.DataFrame, issues: IssueLog) -> pl.DataFrame:
+    """`code_ancien, code, type`: each code that is not a current commune, and the current commune it belongs to.
+
+    Args:
+        former: the `anciens_codes` table of the COG source: `code_ancien, code, type`.
+        current: the `communes` table.
+    """
+    known = former.join(current.select("code"), on="code", how="semi")
+    issues.add_rows(
+        former.join(current.select("code"), on="code", how="anti"),
+        record="code_ancien",
+        column="code",
+        rule="passage-sans-issue",
+        reason="Ancien code rattaché à une commune qui n’est pas en vigueur : il n’est pas utilisé.",
+    )
+    still_current = known.join(current.select(pl.col("code").alias("code_ancien")), on="code_ancien", how="anti")
+    return still_current.unique("code_ancien", keep="first", maintain_order=True).sort("code_ancien")
+
+
+def epci(cog_epci: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """`code, nom, type, communes, population`: the population is the sum over the member communes we hold."""
+    members = (
+        frame.filter(pl.col("epci").is_not_null())
+        .group_by(pl.col("epci").alias("code"))
+        .agg(pl.len().cast(pl.Int64).alias("communes"), pl.col("population").sum().cast(pl.Int64))
+    )
+    return cog_epci.select("code", "nom", "type").join(members, on="code", how="inner").sort("code")
+
+
+def departements(cog_departements: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """`code, nom, region, communes, population` of the départements that hold communes."""
+    members = frame.group_by(pl.col("departement").alias("code")).agg(
+        pl.len().cast(pl.Int64).alias("communes"), pl.col("population").sum().cast(pl.Int64)
+    )
+    return cog_departements.select("code", "nom", "region").join(members, on="code", how="inner").sort("code")
