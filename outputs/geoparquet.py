@@ -1,0 +1,133 @@
+"""GeoParquet 1.1.0 (and plain Parquet for tables without geometry), compressed, ordered in space, self-described.
+
+Written with pyarrow itself: GeoPandas writes the same bytes of data but no column descriptions. Specification:
+https://geoparquet.org/releases/v1.1.0/. Which tables are published, and where, belongs to the release.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from pyproj import CRS
+
+from outputs import geometry
+from outputs.flat import by_key
+from pipeline.foundations.errors import WrongUse
+from quality.contract import Column, Contract, Geometry
+
+ROW_GROUP_ROWS = 100_000
+_COVERING = "bbox"
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def write_geoparquet(frame: pl.DataFrame, contract: Contract, path: Path, *, metadata: Mapping[str, str]) -> None:
+    """Write one table; the same frame in any row order gives the same bytes.
+
+    A layer with geometry is ordered along a Hilbert curve (a reader that asks for a small area skips most row groups)
+    and gains a struct column `bbox`, the box of each row; a table without is ordered by its key.
+
+    Args:
+        frame: follows the contract; geometry as WKB.
+        contract: the table's declaration.
+        path: file to write, replaced when it exists; its folder exists.
+        metadata: key/value pairs for the file (title, licence, version…), beside those derived from the contract.
+
+    Raises:
+        QualityRefused: the frame does not follow the contract, or its geometry is not the declared one.
+        WrongUse: the contract declares a column named `bbox`.
+    """
+    frame = by_key(contract.conform(frame), contract)
+    about = {"titre": contract.title, "description": contract.description, "cle": ",".join(contract.key), **metadata}
+    if contract.geometry is None:
+        table = _arrow(frame, contract)
+    else:
+        if any(c.name == _COVERING for c in contract.columns):
+            raise WrongUse(
+                f"contract {contract.table}",
+                expected=f"no column named {_COVERING}, which GeoParquet readers use for the box of each row",
+                found="one",
+                remedy="rename the column",
+            )
+        geometries = geometry.decode(frame, contract)
+        order = _hilbert_order(geometries)
+        geometries = geometries[order]
+        frame = frame[order].with_columns(
+            pl.Series(contract.geometry.column, geometry.to_wkb(geometries), dtype=pl.Binary)
+        )
+        table = _arrow(frame, contract).append_column(_covering_field(), _boxes(geometries))
+        about["geo"] = json.dumps(_geo(contract.geometry, geometries), ensure_ascii=False, sort_keys=True)
+    table = table.replace_schema_metadata(dict(sorted(about.items())))
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=15,
+        row_group_size=ROW_GROUP_ROWS,
+        # The dictionary and the statistics of a WKB column cost room and serve nobody.
+        use_dictionary=[c.name for c in contract.columns if c.type in {"texte", "liste_texte", "date", "entier"}],
+        write_statistics=[_leaf(c) for c in contract.columns if c.type != "geometrie"]
+        + ([f"{_COVERING}.{c}" for c in _CORNERS] if contract.geometry else []),
+    )
+
+
+def _leaf(column: Column) -> str:
+    return f"{column.name}.list.element" if column.type == "liste_texte" else column.name
+
+
+def _arrow(frame: pl.DataFrame, contract: Contract) -> pa.Table:
+    """The frame as an Arrow table whose fields carry the contract's titles, descriptions and units."""
+    table = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    fields = []
+    for column in contract.columns:
+        notes = {"titre": column.title, "description": column.description, "unite": column.unit}
+        fields.append(table.schema.field(column.name).with_metadata({k: v for k, v in notes.items() if v}))
+    return table.cast(pa.schema(fields))
+
+
+def _hilbert_order(geometries: geometry.Geometries) -> npt.NDArray[np.int64]:
+    """Row numbers along the Hilbert curve; ties keep the order of the key, rows without geometry come last."""
+    present = ~shapely.is_missing(geometries)
+    distance = np.full(len(geometries), np.iinfo(np.int64).max)
+    if present.any():
+        distance[present] = geopandas.GeoSeries(geometries[present]).hilbert_distance(level=16)
+    return np.argsort(distance, kind="stable")
+
+
+def _covering_field() -> pa.Field:
+    notes = {"titre": "Emprise", "description": "Rectangle englobant de la géométrie de la ligne."}
+    return pa.field(_COVERING, pa.struct([pa.field(c, pa.float64()) for c in _CORNERS]), metadata=notes)
+
+
+def _boxes(geometries: geometry.Geometries) -> pa.StructArray:
+    missing = shapely.is_missing(geometries)
+    bounds = shapely.bounds(geometries).reshape(-1, 4)
+    columns = [pa.array(np.ascontiguousarray(bounds[:, i]), mask=missing) for i in range(4)]
+    return pa.StructArray.from_arrays(columns, names=list(_CORNERS), mask=pa.array(missing))
+
+
+def _geo(declared: Geometry, geometries: geometry.Geometries) -> dict[str, Any]:
+    """The `geo` metadata of the specification."""
+    column: dict[str, Any] = {
+        "encoding": "WKB",
+        "geometry_types": sorted({str(g.geom_type) for g in geometries if g is not None}),
+        "crs": CRS.from_user_input(declared.crs).to_json_dict(),
+        "edges": "planar",
+        "covering": {"bbox": {c: [_COVERING, c] for c in _CORNERS}},
+    }
+    if declared.type == "MultiPolygon":
+        column["orientation"] = "counterclockwise"
+    if (box := geometry.extent(geometries)) is not None:
+        column["bbox"] = list(box)
+    return {
+        "version": "1.1.0",
+        "primary_column": declared.column,
+        "columns": {declared.column: column},
+    }

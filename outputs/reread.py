@@ -1,0 +1,168 @@
+"""Every product read again by another reader than its writer, and compared with the facts taken before writing.
+
+pyarrow, GDAL and polars write; DuckDB (and SQLite itself for the GeoPackage) reads. Nothing is mended here: one
+difference refuses the release.
+"""
+
+import csv
+import math
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyogrio
+
+from outputs import layout
+from outputs.facts import GeometryFacts, TableFacts, checksum
+from outputs.flat import SEPARATOR
+from outputs.geopackage import FID
+from pipeline.foundations.duck import connect, identifier, literal
+from pipeline.foundations.errors import QualityRefused
+
+_SQL_TYPES = {
+    "texte": "VARCHAR",
+    "liste_texte": "VARCHAR",
+    "entier": "BIGINT",
+    "reel": "DOUBLE",
+    "booleen": "BOOLEAN",
+    "date": "DATE",
+}
+_COVERING = "bbox"
+
+
+def reread(folder: Path, tables: Sequence[TableFacts]) -> None:
+    """Read the GeoParquet, the GeoPackage and the CSV of every table in `folder`, and compare.
+
+    Compared: the set of files and layers, column names, number of rows, uniqueness of the key, checksum of all values,
+    number and box of the geometries; for the GeoPackage also SQLite's integrity check and the spatial index.
+
+    Raises:
+        QualityRefused: the first difference, with its file, what was expected and what was found.
+    """
+    layers = sorted(t.layer for t in tables)
+    for sub, suffix in (("geoparquet", ".parquet"), ("csv", ".csv")):
+        present = sorted(p.name for p in (folder / sub).glob("*"))
+        _same(folder / sub, "files", [f"{n}{suffix}" for n in layers], present)
+    package = layout.geopackage(folder)
+    _check_sqlite(package, tables)
+    with connect() as database:
+        for table in tables:
+            for path, relation in (
+                (layout.geoparquet(folder, table.layer), _parquet),
+                (layout.csv(folder, table.layer), _csv),
+                (package, _layer),
+            ):
+                try:
+                    _compare(path, relation(database, path, table), table)
+                except duckdb.Error as error:
+                    raise _refused(path, "readable", f"a product DuckDB reads ({table.layer})", str(error)) from error
+
+
+def _refused(path: Path, what: str, expected: object, found: object) -> QualityRefused:
+    return QualityRefused(
+        f"{path.name} ({what})",
+        expected=str(expected),
+        found=str(found),
+        remedy="the release is not promoted: run again; if it persists, report it with this message",
+    )
+
+
+def _same(path: Path, what: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise _refused(path, what, expected, found)
+
+
+def _parquet(database: duckdb.DuckDBPyConnection, path: Path, table: TableFacts) -> duckdb.DuckDBPyRelation:
+    relation = database.read_parquet(str(path))
+    names = relation.columns
+    if table.geometrie is not None:
+        _same(path, "covering column", _COVERING, names[-1] if names else None)
+        relation = relation.project(f"* EXCLUDE ({_COVERING})")
+    return relation
+
+
+def _csv(database: duckdb.DuckDBPyConnection, path: Path, table: TableFacts) -> duckdb.DuckDBPyRelation:
+    with path.open(encoding="utf-8", newline="") as file:
+        header = next(csv.reader(file), [])
+    _same(path, "columns", [c.nom for c in table.colonnes if c.type != "geometrie"], header)
+    types = {c.nom: _SQL_TYPES[c.type] for c in table.colonnes if c.type != "geometrie"}
+    columns = ", ".join(f"{literal(n)}: {literal(t)}" for n, t in types.items())
+    return database.sql(
+        f"FROM read_csv({literal(path)}, columns = {{{columns}}}, header = true, delim = ',', quote = '\"', "
+        f"escape = '\"', auto_detect = false, parallel = false, strict_mode = true)"
+    )
+
+
+def _layer(database: duckdb.DuckDBPyConnection, path: Path, table: TableFacts) -> duckdb.DuckDBPyRelation:
+    layer = database.sql(f"FROM ST_Read({literal(path)}, layer = {literal(table.layer)})")
+    return layer.project(f"* EXCLUDE ({FID})") if FID in layer.columns else layer
+
+
+def _compare(path: Path, relation: duckdb.DuckDBPyRelation, table: TableFacts) -> None:
+    is_csv = path.suffix == ".csv"
+    geometry = None if is_csv else table.geometrie
+    expected = [c.nom for c in table.colonnes if geometry is not None or c.type != "geometrie"]
+    where = f"{table.layer}, " if path.name == layout.GEOPACKAGE else ""
+    _same(path, f"{where}columns", sorted(expected), sorted(relation.columns))
+    frame = _values(relation, table)
+    _same(path, f"{where}rows", table.lignes, frame.height)
+    if table.cle:
+        doubled = int(frame.select(table.cle).is_duplicated().sum())
+        _same(path, f"{where}rows sharing the key {', '.join(table.cle)}", 0, doubled)
+    _same(path, f"{where}checksum of the values", table.controle, checksum(frame, table.colonnes))
+    if geometry is not None:
+        _compare_geometry(path, where, relation, geometry)
+
+
+def _values(relation: duckdb.DuckDBPyRelation, table: TableFacts) -> pl.DataFrame:
+    """The columns other than geometry, in the declared order, types and flat form."""
+    stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    parts = []
+    for column in table.colonnes:
+        if column.type == "geometrie":
+            continue
+        name = identifier(column.nom)
+        if stored[column.nom].endswith("[]"):
+            parts.append(f"nullif(array_to_string({name}, {literal(SEPARATOR)}), '') AS {name}")
+        else:
+            parts.append(f"CAST({name} AS {_SQL_TYPES[column.type]}) AS {name}")
+    return relation.project(", ".join(parts)).pl()
+
+
+def _compare_geometry(path: Path, where: str, relation: duckdb.DuckDBPyRelation, geometry: GeometryFacts) -> None:
+    name = identifier(geometry.colonne)
+    row: tuple[Any, ...] | None = relation.aggregate(
+        f"count({name}), min(ST_XMin({name})), min(ST_YMin({name})), max(ST_XMax({name})), max(ST_YMax({name}))"
+    ).fetchone()
+    count, *box = row or (0, None, None, None, None)
+    _same(path, f"{where}geometries", geometry.nombre, count)
+    wanted = list(geometry.emprise or [None] * 4)
+    if not all(
+        a == b or (a is not None and b is not None and math.isclose(a, b)) for a, b in zip(wanted, box, strict=True)
+    ):
+        raise _refused(path, f"{where}box of the geometries", wanted, box)
+
+
+def _check_sqlite(path: Path, tables: Sequence[TableFacts]) -> None:
+    """Integrity, list of layers, and one entry of the spatial index per geometry."""
+    if not path.is_file():
+        raise _refused(path, "file", "a GeoPackage", "nothing")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            _same(path, "PRAGMA integrity_check", "ok", database.execute("PRAGMA integrity_check").fetchone()[0])
+            listed = [r[0] for r in database.execute("SELECT table_name FROM gpkg_contents ORDER BY table_name")]
+            _same(path, "layers", sorted(t.layer for t in tables), listed)
+            for table in tables:
+                if (shape := table.geometrie) is not None:
+                    index = identifier(f"rtree_{table.layer}_{shape.colonne}")
+                    entries = database.execute(f"SELECT count(*) FROM {index}").fetchone()[0]  # noqa: S608
+                    _same(path, f"{table.layer}, spatial index entries", shape.nombre, entries)
+    except sqlite3.DatabaseError as error:
+        raise _refused(path, "SQLite", "a readable GeoPackage", str(error)) from error
+    for table in tables:
+        info = pyogrio.read_info(path, layer=table.layer)
+        _same(path, f"{table.layer}, features by GDAL", table.lignes, info["features"])
