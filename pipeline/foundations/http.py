@@ -449,30 +449,32 @@ def _write(
     """Write and hash `chunks` -> (file on disk, sha256, size). On any failure the file is removed."""
     path = dest_dir / f".{secrets.token_hex(8)}.part"
     digest, size, head = hashlib.sha256(), 0, b""
+    with _local_disk(dest_dir):
+        file = path.open("xb")
     try:
-        with _local_disk(dest_dir):
-            file = path.open("xb")
-        with file:
-            for chunk in chunks:
-                size += len(chunk)
-                if size > max_bytes:
-                    raise _too_large(max_bytes, f"more (stopped at {size} bytes)")
-                if len(head) < _HEAD:
-                    head += chunk[: _HEAD - len(head)]
-                    if len(head) == _HEAD:
-                        _check_head(head, accepted)
-                digest.update(chunk)
-                with _local_disk(dest_dir):
-                    file.write(chunk)
-                if on_progress:
-                    on_progress(size, total)
-            if not size:
-                raise _Fault("a file", "an empty body", _TRY_LATER, transient=True)
-            _check_head(head, accepted)
+        for chunk in chunks:
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes, f"more (stopped at {size} bytes)")
+            if len(head) < _HEAD:
+                head += chunk[: _HEAD - len(head)]
+                if len(head) == _HEAD:
+                    _check_head(head, accepted)
+            digest.update(chunk)
             with _local_disk(dest_dir):
-                file.flush()
-                os.fsync(file.fileno())
+                file.write(chunk)
+            if on_progress:
+                on_progress(size, total)
+        if not size:
+            raise _Fault("a file", "an empty body", _TRY_LATER, transient=True)
+        _check_head(head, accepted)
+        with _local_disk(dest_dir):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
     except BaseException:
+        with contextlib.suppress(OSError):  # closing writes what is buffered, which may fail again
+            file.close()
         path.unlink(missing_ok=True)
         raise
     return path, digest.hexdigest(), size

@@ -113,6 +113,11 @@ class Candidate:
     status: Literal["new", "unchanged"]
     refused_before: str | None = None
 
+    @property
+    def path(self) -> Path:
+        """The file to judge."""
+        return self.snapshot.path
+
 
 class _Pointer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
