@@ -6,7 +6,8 @@ snapshots: the release says from it how old each source is. The shape of files i
 
 import os
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
 
@@ -96,9 +97,9 @@ def ingest(
     Raises:
         SourceUnreadable: the source is `required` and no good version of it exists.
     """
-    current = {r.id: snapshots.current(spec.id, r.id) for r in spec.resources}
-    candidates: dict[str, Candidate] = {}
     faults: list[str] = []
+    current = {r.id: _last_good(snapshots, spec.id, r.id, faults) for r in spec.resources}
+    candidates: dict[str, Candidate] = {}
     below: int | None = None
     if not frozen:
         for resource in spec.resources:
@@ -113,7 +114,7 @@ def ingest(
     result: ReadResult | None = None
     if new:
         try:
-            result = _read(spec, {**_paths(current), **{name: c.path for name, c in new.items()}})
+            result = _read(spec, {**_paths(current), **{name: c.snapshot.path for name, c in new.items()}})
             usable = _usable(spec, result)
             if usable < spec.bounds.min:
                 below, result = usable, None
@@ -149,6 +150,14 @@ def read_state(snapshots_root: Path, source_id: str) -> SourceState:
     if not path.is_file():
         return SourceState(id=source_id, etat="absente")
     return SourceState.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def _last_good(snapshots: SnapshotStore, source_id: str, resource_id: str, faults: list[str]) -> Snapshot | None:
+    try:
+        return snapshots.current(source_id, resource_id)
+    except SourceUnreadable as fault:
+        faults.append(str(fault))
+        return None
 
 
 def _paths(current: Mapping[str, Snapshot | None]) -> dict[str, Path]:
@@ -246,8 +255,16 @@ def _used(snapshot: Snapshot) -> UsedFile:
         sha256=snapshot.sha256,
         octets=snapshot.size,
         date_telechargement=snapshot.fetched_at,
-        date_fichier=snapshot.last_modified or snapshot.fetched_at,
+        date_fichier=_http_date(snapshot.last_modified) or snapshot.fetched_at,
     )
+
+
+def _http_date(text: str | None) -> datetime | None:
+    """`Last-Modified` as a moment; None when the server gave none, or not a date."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None
 
 
 def _write_state(path: Path, state: SourceState) -> None:

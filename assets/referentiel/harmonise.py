@@ -3,15 +3,13 @@
 One row per record and published typology. Linking the rows of one counter is `match`, choosing between them `decide`.
 """
 
-from collections.abc import Mapping
-
 import polars as pl
 
 from assets.referentiel.hours import harmonise_hours
 from assets.referentiel.place import Gazetteer, locate
 from assets.referentiel.typology import TypologyTable
-from pipeline.foundations.codes import valid_siret
-from pipeline.foundations.issues import IssueLog, concat_issues
+from pipeline.foundations.codes import departement_of_commune, valid_siret
+from pipeline.foundations.issues import IssueLog
 
 #: Columns of a constat, beyond those `locate` and `harmonise_hours` add.
 _PERMANENCE = r"(?i)\bpermanences?\b"
@@ -178,19 +176,10 @@ def count_types(source: str, nomenclature: str, records: pl.DataFrame, typologie
     return counts.select(pl.lit(source).alias("source"), "code_type", status.alias("statut"), "enregistrements")
 
 
-def harmonise_all(
-    feeds: Mapping[str, tuple[str, pl.DataFrame, pl.Expr]],
-    *,
-    typologies: TypologyTable,
-    gazetteer: Gazetteer,
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Every feed (`source -> (nomenclature, records, date of the snapshot)`) -> constats, issues, counts by type code."""
-    constats, issues, counts = [], [], []
-    for source, (nomenclature, records, date_source) in feeds.items():
-        frame, met = harmonise(
-            source, nomenclature, records, typologies=typologies, gazetteer=gazetteer, date_source=date_source
-        )
-        constats.append(frame)
-        issues.append(met)
-        counts.append(count_types(source, nomenclature, records, typologies))
-    return pl.concat(constats), concat_issues(issues), pl.concat(counts)
+def count_departements(source: str, records: pl.DataFrame) -> pl.DataFrame:
+    """Records by département of the commune code the feed states: `source, par, cle, enregistrements`."""
+    return (
+        records.group_by(departement_of_commune(pl.col("code_insee").fill_null("")).alias("cle"))
+        .agg(pl.len().cast(pl.Int64).alias("enregistrements"))
+        .select(pl.lit(source).alias("source"), pl.lit("departement").alias("par"), "cle", "enregistrements")
+    )

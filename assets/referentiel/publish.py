@@ -3,7 +3,9 @@
 Only shapes the tables; values are decided in `decide`, ids given in `identity`.
 """
 
+import numpy as np
 import polars as pl
+import shapely
 
 from assets.referentiel.identity import PERMANENCE_PREFIX, mint
 
@@ -33,7 +35,16 @@ _PLACE = (
     "lieu_id_bdtopo",
     "lieu_id_rnb",
 )
-_TAIL = ("date_maj", "source_semantique", "sources", "horaires_texte", "horaires_qualite", "telephone", "site_web")
+_TAIL = (
+    "date_maj",
+    "source_semantique",
+    "sources",
+    "horaires_texte",
+    "horaires_qualite",
+    "telephone",
+    "site_web",
+    "geometrie",
+)
 _PERMANENCE = {
     "service_nom": "permanence_nom",
     "service_thematique": "permanence_thematique",
@@ -41,6 +52,8 @@ _PERMANENCE = {
     "service_horaires_ouverture": "permanence_horaires",
     "service_nb_heures_hebdo": "permanence_nb_heures_hebdo",
     "service_modalite_d_accueil": "permanence_modalite_d_accueil",
+    "service_id_dila": "permanence_id_dila",
+    "service_siret": "permanence_siret",
 }
 
 
@@ -57,6 +70,7 @@ def split(counters: pl.DataFrame, communes: pl.DataFrame) -> dict[str, pl.DataFr
         on="lieu_code_insee",
         how="left",
     ).with_columns(pl.lit(None, dtype=pl.String).alias(c) for c in absent if c not in counters.columns)
+    frame = frame.with_columns(_points(frame))
     of = {kind: frame.filter(pl.col("type_structure") == kind) for kind in ("Implantation", "Permanence", "Itinérance")}
     columns = [*_SERVICE, *_PLACE, *_TAIL]
     return {
@@ -93,3 +107,12 @@ def _permanences(permanences: pl.DataFrame, implantations: pl.DataFrame) -> pl.D
     )
     order = ["type_structure", "permanence_id", *_PERMANENCE.values(), *host_columns, *_PLACE, *_TAIL]
     return frame.select(order).sort("permanence_id")
+
+
+def _points(frame: pl.DataFrame) -> pl.Series:
+    """WKB points of the positions, null where there is none."""
+    placed = frame["lieu_longitude"].is_not_null().to_numpy()
+    wkb = np.full(frame.height, None, dtype=object)
+    where = frame.filter(pl.Series(placed))
+    wkb[placed] = shapely.to_wkb(shapely.points(where["lieu_longitude"].to_numpy(), where["lieu_latitude"].to_numpy()))
+    return pl.Series("geometrie", wkb, dtype=pl.Binary)

@@ -1,0 +1,74 @@
+"""Dagster assets of the feeds: one per source, its snapshot and what its reader made of it."""
+
+import dagster as dg
+
+from assets.raw.ingest import ingest, issues_table, table_names
+from pipeline.foundations.preview import preview
+from pipeline.foundations.workspace import Workspace
+from sources.registry import all_sources
+from sources.spec import SourceSpec
+
+
+def raw_key(source_id: str) -> str:
+    """Asset key of a source."""
+    return f"raw__{source_id}"
+
+
+def source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
+    """The asset of one source. It also checks, as a warning, that upstream's latest version could be used."""
+
+    @dg.asset(
+        key=raw_key(spec.id),
+        group_name="raw",
+        description=f"{spec.title} — {spec.producer}. {spec.notes}",
+        kinds={"parquet"},
+        owners=[],
+        metadata={
+            "page": dg.MetadataValue.url(spec.dataset_page),
+            "licence": spec.licence.title,
+            "cadence": spec.cadence,
+            "format": spec.format,
+        },
+        retry_policy=dg.RetryPolicy(
+            max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+        ),
+        check_specs=[
+            dg.AssetCheckSpec(
+                "derniere_version_utilisable",
+                asset=raw_key(spec.id),
+                description="La version proposée par le producteur a pu être lue et utilisée.",
+            )
+        ],
+    )
+    def asset(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        state = ingest(
+            spec,
+            snapshots=workspace.snapshots,
+            tables=workspace.tables,
+            mirror=workspace.mirror,
+            frozen=workspace.frozen,
+        )
+        metadata: dict[str, object] = {"état": state.etat, "refus": state.refus or "aucun"}
+        if state.etat != "absente":
+            main = workspace.tables.read(next(iter(table_names(spec).values())))
+            metadata |= {
+                "dagster/row_count": main.height,
+                "aperçu": dg.MetadataValue.md(preview(main)),
+                "problèmes": workspace.tables.read(issues_table(spec)).height,
+                "fichiers": dg.MetadataValue.md("\n".join(f"- {f.url} ({f.sha256[:12]})" for f in state.fichiers)),
+                "date du fichier": str(state.date_fichier),
+            }
+        check = dg.AssetCheckResult(
+            check_name="derniere_version_utilisable",
+            passed=state.refus is None,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"motif": state.refus or "aucun"},
+        )
+        return dg.MaterializeResult(metadata=metadata, check_results=[check])
+
+    return asset
+
+
+def raw_assets() -> list[dg.AssetsDefinition]:
+    """Every enabled source as an asset."""
+    return [source_asset(spec) for spec in all_sources().values()]

@@ -1,0 +1,72 @@
+"""Dagster assets of the territories."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+
+from assets.territories import geography
+from pipeline.foundations.issues import IssueLog
+from pipeline.foundations.preview import preview
+from pipeline.foundations.progress import reporter
+from pipeline.foundations.workspace import Workspace
+
+ISSUES = "territories__issues"
+TABLES = ("territories__communes", "territories__epci", "territories__departements", "territories__passage")
+#: The départements of the country: partition keys of what is computed département by département.
+DEPARTEMENTS = dg.DynamicPartitionsDefinition(name="departement")
+
+_INPUTS = (
+    "raw__cog_communes",
+    "raw__cog_epci",
+    "raw__cog_departements",
+    "raw__cog_anciens_codes",
+    "raw__contours_contours",
+)
+_DESCRIPTIONS = (
+    "Communes en vigueur, avec leur contour.",
+    "Intercommunalités, leurs communes et leur population.",
+    "Départements, leurs communes et leur population.",
+    "Passage des anciens codes de commune vers les communes en vigueur.",
+)
+
+
+@dg.multi_asset(
+    name="territories",
+    specs=[
+        dg.AssetSpec(
+            name, deps=["raw__cog", "raw__contours"], description=text, group_name="territories", kinds={"parquet"}
+        )
+        for name, text in zip(TABLES, _DESCRIPTIONS, strict=True)
+    ],
+)
+def territories(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult]:
+    """Communes, EPCI, départements and the passage between vintages, from the COG and the outlines."""
+    tables = workspace.tables
+
+    def compute() -> dict[str, pl.DataFrame]:
+        reporter().step("territoires")
+        issues = IssueLog("territoires")
+        cog_communes, cog_epci, cog_departements, former, outlines = (tables.read(name) for name in _INPUTS)
+        communes = geography.communes(cog_communes, outlines, issues)
+        return {
+            TABLES[0]: communes,
+            TABLES[1]: geography.epci(cog_epci, communes),
+            TABLES[2]: geography.departements(cog_departements, communes),
+            TABLES[3]: geography.passage(former, communes, issues),
+            ISSUES: issues.frame(),
+        }
+
+    made = tables.make([*TABLES, ISSUES], inputs={n: tables.content(n) for n in _INPUTS}, compute=compute)
+    codes = tables.read("territories__departements")["code"].to_list()
+    context.instance.add_dynamic_partitions(str(DEPARTEMENTS.name), codes)
+    for name in TABLES:
+        frame = tables.read(name)
+        metadata = {
+            "dagster/row_count": frame.height,
+            "aperçu": dg.MetadataValue.md(preview(frame)),
+            "recalculé": made[name][1],
+        }
+        yield dg.MaterializeResult(asset_key=name, metadata=metadata)

@@ -1,0 +1,32 @@
+"""The jobs: what a person, a schedule or the command line launches. All of them run over the same assets."""
+
+import dagster as dg
+
+from assets.access.assets import DISTANCES
+from assets.release.assets import RELEASE, VERDICT
+
+#: Ask every feed, and bring the référentiel up to date.
+REFRESH = dg.define_asset_job(
+    "actualiser",
+    selection=dg.AssetSelection.groups("raw", "territories", "referentiel"),
+    description="Interroge les sources et met à jour le référentiel.",
+)
+#: Distances, for a range of départements.
+ACCESS = dg.define_asset_job(
+    "acces",
+    selection=dg.AssetSelection.assets(DISTANCES),
+    description="Calcule les distances, pour une plage de départements.",
+)
+#: Judge the tables, then stage and promote a release.
+PUBLISH = dg.define_asset_job(
+    "publier",
+    selection=dg.AssetSelection.assets(VERDICT, RELEASE) | dg.AssetSelection.checks_for_assets(VERDICT),
+    description="Juge les tables, puis prépare et promeut une version.",
+)
+#: From feeds to release in one run, for a contiguous range of départements (the whole country as a rule).
+BUILD = dg.define_asset_job(
+    "construire",
+    selection=dg.AssetSelection.groups("raw", "territories", "referentiel", "access", "release"),
+    description="Des sources à la version publiée, en une fois.",
+)
+JOBS = [REFRESH, ACCESS, PUBLISH, BUILD]
