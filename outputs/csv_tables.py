@@ -11,13 +11,12 @@ from outputs.flat import by_key, join_lists
 from quality.contract import Contract
 
 # What makes a spreadsheet read a cell as a formula: OWASP, "CSV Injection". Full-width forms included.
-_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
-_GUARD = "'"
+_FORMULA = r"^([=+\-@\t\r\n＝＋－＠])"
 
 
 def neutralise(text: pl.Expr) -> pl.Expr:
     """Text that no spreadsheet executes: an apostrophe is put before a cell that starts like a formula."""
-    return pl.when(text.str.contains(_FORMULA)).then(pl.concat_str(pl.lit(_GUARD), text)).otherwise(text)
+    return text.str.replace(_FORMULA, "'${1}")
 
 
 def write_csv(frame: pl.DataFrame, contract: Contract, path: Path) -> None:

@@ -108,7 +108,7 @@ def _written(column: ColumnFacts) -> pl.Expr:
         case "texte" | "liste_texte":
             return neutralise(value.replace("", None))
         case "reel":
-            return (value.fill_nan(None) + 0.0).cast(pl.String)
+            return pl.when(value == 0).then(0.0).otherwise(value.fill_nan(None)).cast(pl.String)
         case "date":
             return value.dt.to_string("%Y-%m-%d")
         case _:
