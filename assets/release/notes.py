@@ -1,0 +1,72 @@
+"""`NOTES.md`: the release told in French to the person who opens its folder. Only what the manifest says."""
+
+from assets.release.manifest import Manifest, Source
+
+_FILES = """\
+- `geoparquet/` : une table par fichier, GeoParquet 1.1 (Parquet simple sans géométrie), WGS84, trié dans l'espace.
+- `carto-services-publics.gpkg` : les mêmes tables en un GeoPackage, à ouvrir dans QGIS, libellés français
+  des colonnes compris.
+- `csv/` : les mêmes tables sans géométrie ; UTF-8, virgule, codes en texte, listes séparées par `|`. Une cellule de
+  texte qui commence comme une formule (`=`, `+`, `-`, `@`) y est précédée d'une apostrophe, numéros de téléphone
+  compris.
+- `qualite/` : le verdict des contrôles et la liste des anomalies.
+- `manifest.json` : tout ce qui précède, pour les machines. `SHA256SUMS` : `sha256sum --check SHA256SUMS` dit si la
+  copie est intacte.
+"""
+
+
+def notes(manifest: Manifest) -> str:
+    """Markdown text; the same manifest gives the same text."""
+    lines = [f"# {manifest.titre}, version {manifest.version}", ""]
+    if manifest.fictif:
+        lines += ["> **Données fictives.** Jeu de démonstration : ni les lieux ni les services n'existent.", ""]
+    lines += [
+        f"Données au {manifest.date_reference:%d/%m/%Y}. Départements : {', '.join(manifest.perimetre)}. "
+        f"Licence : {manifest.licence}.",
+        "",
+        f"Verdict des contrôles : **{manifest.verdict.statut}**"
+        + "".join(f", {name} : {count}" for name, count in sorted(manifest.verdict.comptes.items()))
+        + ".",
+        "",
+        "## Tables",
+        "",
+        "| table | contenu | lignes |",
+        "|---|---|---:|",
+        *(f"| `{t.layer}` | {_cell(t.titre)} | {_number(t.lignes)} |" for t in manifest.tables),
+        "",
+    ]
+    if manifest.comptages:
+        lines += ["## Comptages", ""]
+        lines += [f"- {name} : {_number(count)}" for name, count in sorted(manifest.comptages.items())]
+        lines += [""]
+    lines += ["## Sources", "", "| source | producteur | millésime ou date | licence | état |", "|---|---|---|---|---|"]
+    lines += [_source(s) for s in manifest.sources]
+    lines += ["", "Mentions à reprendre :", "", *(f"- {credit(s)}" for s in manifest.sources if s.fichiers), ""]
+    lines += ["## Fichiers", "", _FILES]
+    lines += [f"Code {manifest.code.version} ({manifest.code.empreinte[:12]}), entrées {manifest.empreinte[:12]}.", ""]
+    return "\n".join(lines)
+
+
+def credit(source: Source) -> str:
+    """The credit line the licence asks for, with the vintage and the date of last update."""
+    dates = [f"{min(f.date_fichier for f in source.fichiers):%d/%m/%Y}"] if source.fichiers else []
+    return ", ".join([source.attribution, *([source.millesime] if source.millesime else []), *dates])
+
+
+def _source(source: Source) -> str:
+    when = source.millesime or (f"{min(f.date_fichier for f in source.fichiers):%d/%m/%Y}" if source.fichiers else "—")
+    state: str = source.etat
+    if source.age_jours is not None and source.etat != "absente":
+        state += f" ({source.age_jours} jours)"
+    if source.motif:
+        state += f" : {source.motif}"
+    cells = (source.titre, source.producteur, when, source.licence.titre, state)
+    return "| " + " | ".join(_cell(c) for c in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _number(value: int) -> str:
+    return f"{value:,}".replace(",", "\u202f")  # narrow no-break space, the French thousands separator
