@@ -1,5 +1,6 @@
 """GeoParquet: what the specification asks, read by two readers that did not write it."""
 
+import gzip
 import json
 import struct
 
@@ -155,3 +156,19 @@ def test_a_column_named_bbox_is_refused(points, tmp_path):
     fields["columns"] = [*fields["columns"], {"name": "bbox", "type": "texte", "title": "B", "description": "B"}]
     with pytest.raises(WrongUse, match="bbox"):
         written((Contract.model_validate(fields), frame.with_columns(bbox=pl.lit("x"))), tmp_path / "x.parquet")
+
+
+@pytest.mark.reel
+def test_real_outlines_keep_their_area_and_their_neighbours(polygons, real_data, tmp_path):
+    source = real_data / "mirror/etalab-datasets.geo.data.gouv.fr/contours-administratifs/2026/geojson"
+    with gzip.open(source / "communes-100m.geojson.gz") as file:
+        features = [f for f in json.load(file)["features"] if f["properties"]["departement"] == "05"]
+    shapes = shapely.from_geojson([json.dumps(f["geometry"]) for f in features])
+    codes = [f["properties"]["code"] for f in features]
+    frame = pl.DataFrame({"code": codes, "geometrie": pl.Series(shapely.to_wkb(shapes).tolist(), dtype=pl.Binary)})
+    read = geopandas.read_parquet(written((polygons[0], frame), tmp_path / "c.parquet")).geometry.to_numpy()
+    assert len(read) == len(features) > 100
+    assert shapely.area(read).sum() == pytest.approx(shapely.area(shapes).sum())
+    along, by_code = shapely.centroid(read), shapely.centroid(shapes)
+    step = [shapely.distance(line[1:], line[:-1]).mean() for line in (along, by_code)]
+    assert step[0] < 0.5 * step[1]
