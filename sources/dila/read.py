@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline.foundations.errors import SourceUnreadable
 from pipeline.foundations.issues import IssueLog
-from sources.cells import encodable
+from sources.cells import encodable, plain_text
 from sources.dila.flavours import Directory, open_directory
 from sources.dila.service import Row, record_of
 from sources.reading import ReadResult, check_columns, records_frame, set_aside_duplicates
@@ -77,8 +78,23 @@ def _rows(found: Directory, declared: Columns, tally: _Tally, issues: IssueLog) 
                 tally.fields[encodable(name)] += 1
         if service.get("categorie") == _NATIONAL:
             tally.national += 1
-        elif row := record_of(service, issues):
+        elif row := _record(service, issues):
             yield row
+
+
+def _record(service: Mapping[str, Any], issues: IssueLog) -> Row | None:
+    try:
+        return record_of(service, issues)
+    except RecursionError:  # values nested a thousand deep can be decoded, not written again
+        issues.add(
+            record=plain_text(service.get("id")) or "?",
+            column="*",
+            value="",
+            rule="enregistrement-illisible",
+            reason="Valeurs imbriquées sur trop de niveaux : fiche mise de côté.",
+            severity="erreur",
+        )
+        return None
 
 
 def _check_fields(spec: SourceSpec, part: str, declared: Columns, tally: _Tally, issues: IssueLog) -> None:

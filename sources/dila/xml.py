@@ -5,12 +5,15 @@ One `<Organisme>` per file, thousands of files in a tar or a zip (`…/organisme
 accented, as the DILA wrote them.
 """
 
+import bz2
+import gzip
+import io
+import lzma
 import re
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from xml.etree.ElementTree import Element, ParseError
@@ -25,10 +28,27 @@ from pipeline.foundations.issues import IssueLog
 Organisme = tuple[frozenset[str], dict[str, Any]]
 
 _MAX_MEMBER = 1 << 20  # bytes of one organisme's file; real ones are below 20 kB
+_MAX_HEADERS = 1 << 20  # bytes between two members of a tar
+_SNIFFED = 64 << 20  # unpacked bytes looked at to tell which archive it is
 _REMEDY = "look at the snapshot: download it again, or point the source at another file"
 
 _ADDRESS_TYPES = {"physique": "Adresse", "géopostale": "Adresse géopostale", "postale": "Adresse postale"}
 _STREET = re.compile(r"\d+\s*(?:bis|ter|quater|[a-zA-Z])?\b[\s,-]+\D")
+_UNPACKERS: dict[bytes, Callable[..., Any]] = {
+    b"BZh": bz2.open,
+    b"\x1f\x8b": gzip.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    zlib.error,
+    lzma.LZMAError,
+)
 _FAULTS = (ParseError, LookupError, ValueError)  # not well-formed; encoding unknown or not readable
 _POSTAL_LINE = re.compile(r"(?i)(?:BP|B\.P\.|CS|TSA|boîte postale)\b")
 
@@ -36,7 +56,7 @@ _POSTAL_LINE = re.compile(r"(?i)(?:BP|B\.P\.|CS|TSA|boîte postale)\b")
 def holds_organismes(path: Path) -> bool:
     """Whether an archive is the XML one: its first data file is an XML file. False for a damaged one."""
     try:
-        for name, _, _ in _members(path, path.name, wanted=lambda _: False):
+        for name, _ in _members(path, path.name, max_unpacked=_SNIFFED, wanted=lambda _: False):
             if name.endswith((".xml", ".json")):
                 return name.endswith(".xml")
     except SourceUnreadable:
@@ -50,21 +70,15 @@ def archived_organismes(path: Path, subject: str, issues: IssueLog, *, max_unpac
     Raises:
         SourceUnreadable: damaged archive, more than `max_unpacked` bytes in it, or XML with entities.
     """
-    total = 0
-    for name, size, content in _members(path, subject, wanted=_is_organisme):
+    for name, content in _members(path, subject, max_unpacked=max_unpacked, wanted=_is_organisme):
         if not _is_organisme(name):
             continue
-        total += size
-        if total > max_unpacked:
-            raise SourceUnreadable(
-                subject, expected=f"at most {max_unpacked} unpacked bytes", found="more", remedy=_REMEDY
-            )
         record = name.rsplit("/", 1)[-1].removesuffix(".xml")
-        if size > _MAX_MEMBER:
-            _set_aside(record, f"{size} octets", issues)
+        if content is None:
+            _set_aside(record, f"plus de {_MAX_MEMBER} octets", issues)
             continue
         try:
-            yield from _organismes(BytesIO(content), subject)
+            yield from _organismes(io.BytesIO(content), subject)
         except _FAULTS as error:
             _set_aside(record, str(error), issues)
 
@@ -182,29 +196,64 @@ def _slots(days: Element) -> Iterator[dict[str, str]]:
         }
 
 
-def _members(path: Path, subject: str, *, wanted: Callable[[str], bool]) -> Iterator[tuple[str, int, bytes]]:
-    """Name, size and content of each regular file; the content of the unwanted and of the oversized is not read."""
+def _members(
+    path: Path, subject: str, *, max_unpacked: int, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, bytes | None]]:
+    """Name and content of each file; None for the content of the unwanted, of the oversized, of what is no plain file.
+
+    Nothing is written to disk, no declared size is believed, no more than one member is held.
+    """
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                for info in archive.infolist():
-                    readable = wanted(info.filename) and info.file_size <= _MAX_MEMBER and not info.is_dir()
-                    yield info.filename, info.file_size, archive.read(info) if readable else b""
-        else:
-            with tarfile.open(path, "r|*") as tar:
-                for member in tar:
-                    readable = member.isreg() and wanted(member.name) and member.size <= _MAX_MEMBER
-                    content = tar.extractfile(member) if readable else None
-                    yield member.name, member.size, content.read() if content else b""
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-        zlib.error,
-    ) as error:
+        members = _zip_members if zipfile.is_zipfile(path) else _tar_members
+        yield from members(path, max_unpacked, wanted)
+    except _BROKEN as error:
         raise SourceUnreadable(
             subject, expected="a complete tar or zip archive", found=str(error) or type(error).__name__, remedy=_REMEDY
         ) from error
+
+
+def _zip_members(path: Path, max_unpacked: int, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes | None]]:
+    with zipfile.ZipFile(path) as archive:
+        if sum(info.file_size for info in archive.infolist()) > max_unpacked:
+            raise zipfile.BadZipFile(f"more than {max_unpacked} unpacked bytes")
+        for info in archive.infolist():
+            readable = wanted(info.filename) and info.file_size <= _MAX_MEMBER
+            yield info.filename, archive.read(info) if readable else None
+
+
+def _tar_members(path: Path, max_unpacked: int, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes | None]]:
+    with path.open("rb") as file:
+        magic = file.read(6)
+    unpack = next((opener for start, opener in _UNPACKERS.items() if magic.startswith(start)), open)
+    with unpack(path, "rb") as stream:
+        rationed = _Rationed(stream, max_unpacked)
+        with tarfile.open(fileobj=rationed, mode="r|") as tar:
+            while member := tar.next():
+                tar.members.clear()  # type: ignore[attr-defined]  # else an endless archive is remembered whole
+                rationed.allow(member.size)
+                readable = member.isreg() and wanted(member.name) and member.size <= _MAX_MEMBER
+                content = tar.extractfile(member) if readable else None
+                yield member.name, content.read() if content else None
+
+
+class _Rationed(io.RawIOBase):
+    """A stream that gives what the current member may hold and a little for headers, and no more than the whole may."""
+
+    def __init__(self, stream: IO[bytes], total: int) -> None:
+        super().__init__()
+        self._stream, self._total, self._ration = stream, total, _MAX_HEADERS
+
+    def allow(self, size: int) -> None:
+        """Let a member of that size be read, with the headers after it."""
+        self._ration = size + _MAX_HEADERS
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes."""
+        data = self._stream.read(size)
+        self._ration -= len(data)
+        self._total -= len(data)
+        if self._total < 0:
+            raise tarfile.ReadError("more unpacked bytes than allowed")
+        if self._ration < 0:
+            raise tarfile.ReadError("headers longer than any member needs")
+        return data
