@@ -6,8 +6,10 @@ Only the packing is known here (encoding, separator, sheet, JSON path); what the
 
 import codecs
 import csv
+import functools
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,9 @@ from sources.ccas.mapping import ListMapping
 _MAX_ITEMS = 10
 #: How many times its size on disk a workbook may unpack to.
 _MAX_INFLATION = 200
+#: Cells of the rectangle that holds a sheet.
+_MAX_CELLS = 5_000_000
+_CELL_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Z]{0,3})(\d{1,7})["']""")
 
 _SEPARATORS = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar"}
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -130,15 +135,7 @@ def _lines(text: str, mapping: ListMapping, subject: str) -> Iterator[_Line]:
 def _sheet(data: bytes, mapping: ListMapping, subject: str) -> Iterator[_Line]:
     expected = "an XLSX workbook"
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > len(data) * _MAX_INFLATION:
-            raise SourceUnreadable(
-                subject,
-                expected=f"a workbook that unpacks to at most {_MAX_INFLATION} times its size",
-                found=f"{unpacked} bytes out of {len(data)}",
-                remedy="do not open the file; report it to the producer",
-            )
+        _bounded(data, subject)
         workbook = fastexcel.read_excel(data)
         name = _sheet_name(workbook.sheet_names, mapping.sheet, subject)
         # Every cell as text: a guessed type would turn 01053 into 1053. Formulas give their stored result.
@@ -151,6 +148,39 @@ def _sheet(data: bytes, mapping: ListMapping, subject: str) -> Iterator[_Line]:
             remedy="open the file; if the producer changed its format, change `format` in the list's options",
         ) from error
     yield from enumerate(frame.iter_rows(), start=1)
+
+
+def _bounded(data: bytes, subject: str) -> None:
+    """Refuse a workbook that would not fit in memory: packed to excess, or with a cell lost far from the others.
+
+    Calamine holds a sheet as the full rectangle of its cells: two cells in opposite corners ask for 500 GB.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > len(data) * _MAX_INFLATION:
+            raise SourceUnreadable(
+                subject,
+                expected=f"a workbook that unpacks to at most {_MAX_INFLATION} times its size",
+                found=f"{unpacked} bytes out of {len(data)}",
+                remedy="do not open the file; report it to the producer",
+            )
+        for name in archive.namelist():
+            if not name.endswith(".xml") or "sheet" not in name.lower():
+                continue
+            places = _CELL_PLACE.findall(archive.read(name))
+            rows = max((int(row) for _, row in places if row), default=0)
+            columns = max((_column_number(letters) for letters, _ in places), default=0)
+            if rows * columns > _MAX_CELLS:
+                raise SourceUnreadable(
+                    f"{subject}, {name}",
+                    expected=f"a sheet of at most {_MAX_CELLS} cells",
+                    found=f"{rows} rows of {columns} columns",
+                    remedy="clear the cells lost far below or beside the table, or ask the producer to",
+                )
+
+
+def _column_number(letters: bytes) -> int:
+    return functools.reduce(lambda number, letter: number * 26 + letter - ord("A") + 1, letters, 0)
 
 
 def _sheet_name(names: list[str], declared: str | None, subject: str) -> str:

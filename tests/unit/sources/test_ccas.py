@@ -300,6 +300,15 @@ def test_a_workbook_of_several_sheets_names_the_one_to_read(declare: Declare, tm
     assert issues(result, "ligne-decalee") == [("ligne 4", "5 cellules", "erreur")]
 
 
+def test_a_workbook_with_a_cell_lost_in_the_last_corner_is_refused(declare: Declare, tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "ccas.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["ID", "Nom", "CP", "Commune"])
+        sheet.write(1_048_575, 16_383, "perdue")
+    with pytest.raises(SourceUnreadable, match="found 1048576 rows of 16384 columns"):
+        ccas.read({"liste": tmp_path / "ccas.xlsx"}, declare(format="xlsx"))
+
+
 # --- values ------------------------------------------------------------------------------------------------------
 
 HEADER = "ID;Nom;CP;Commune"
