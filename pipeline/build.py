@@ -1,4 +1,4 @@
-"""`build_defs`: a fresh Definitions from the explicit registry of stages. Tests override resources here, not by patching."""
+"""`build_defs`: a fresh Definitions from the registry of stages; tests override resources, they do not patch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from assets.referentiel import assets as referentiel
 from assets.release import assets as release
 from assets.territories import assets as territories
 from pipeline.jobs import JOBS
-from pipeline.resources import WorkspaceResource
+from pipeline.resources import workspace
 from pipeline.schedules import SCHEDULES
 from pipeline.sensors import SENSORS
 from quality.contract import Contract, all_contracts
@@ -19,10 +19,10 @@ from quality.contract import Contract, all_contracts
 _DAGSTER_TYPES = {"texte": "string", "entier": "int", "reel": "float", "booleen": "bool", "date": "date"}
 
 
-def stages() -> list[dg.AssetsDefinition]:
+def stages(*, retries: bool = True) -> list[dg.AssetsDefinition]:
     """Every asset, stage after stage."""
     return [
-        *raw_assets(),
+        *raw_assets(retries=retries),
         territories.territories,
         referentiel.constats,
         referentiel.counters,
@@ -39,18 +39,14 @@ def build_defs(*, resources: Mapping[str, Any] | None = None, retries: bool = Tr
         resources: replaces the default `workspace` resource.
         retries: keep the retry policy of downloads; the command line fails at once instead.
     """
-    assets = [_with_contract(asset) for asset in stages()]
-    if not retries:
-        assets = [
-            asset.with_attributes() if asset.op.retry_policy is None else _without_retry(asset) for asset in assets
-        ]
+    assets = [_with_contract(asset) for asset in stages(retries=retries)]
     return dg.Definitions(
         assets=assets,
-        asset_checks=[release.table_checks],
+        asset_checks=release.TABLE_CHECKS,
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,
-        resources=dict(resources or {"workspace": WorkspaceResource()}),
+        resources=dict(resources or {"workspace": workspace}),
         executor=dg.in_process_executor,
     )
 

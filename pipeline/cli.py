@@ -6,7 +6,9 @@ Exit codes: 0 done, 1 refused by quality, 2 wrong use, 3 a source could not be r
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,7 +69,7 @@ def main() -> None:
     """Carto Services Publics: from the feeds of French public services to a checked, versioned open data release."""
     # Dagster's beta warnings and version check speak to its developers, not to the person who builds.
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    warnings.filterwarnings("ignore", message=".*currently in (beta|preview).*")
 
 
 @main.command()
@@ -79,7 +81,7 @@ def main() -> None:
 def demo(data: Path | None, departements: int, seed: int, month: int) -> None:
     """Run the whole pipeline on a fictional département written in every feed's own format."""
     from pipeline import run
-    from sources.demo import write_mirror
+    from sources.demo.write import write_mirror
 
     root = DataRoot.resolve(data or os.environ.get("CSP_DATA") or "data-demo")
     mirror = root.path / "miroir"
@@ -200,12 +202,23 @@ def status(data: Path | None) -> None:
 def accept(rule: str, source: str, reason: str, author: str, data: Path | None) -> None:
     """Accept a breach after explaining it; only for the snapshot it was found in. RULE is the id the report shows."""
     from assets.raw.ingest import read_state
-    from quality.acceptances import accept_breach
+    from quality.acceptances import Acceptance, append_acceptance
     from sources.registry import get_source
 
     root = DataRoot.resolve(data)
     state = read_state(root.snapshots, get_source(source).id)
-    accept_breach(root.acceptances, rule=rule, source=source, empreinte=state.empreinte, motif=reason, auteur=author)
+    empreinte = state.empreinte or "absente"
+    append_acceptance(
+        root.acceptances,
+        Acceptance(
+            regle=rule,
+            source=source,
+            empreinte=empreinte,
+            motif=reason,
+            organisation=author,
+            date=datetime.now(UTC).date(),
+        ),
+    )
     _out.print(f"Accepté pour {source} : {rule}. Relancer `csp build --frozen`.", highlight=False)
 
 

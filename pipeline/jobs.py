@@ -3,24 +3,27 @@
 import dagster as dg
 
 from assets.access.assets import DISTANCES
-from assets.release.assets import RELEASE, VERDICT
+from assets.release.assets import CONTRACT_CHECK, JUDGED, RELEASE, VERDICT
+
+#: The verdict's results, shown table by table once it is there; the other checks belong to the steps that make them.
+_TABLE_CHECKS = dg.AssetSelection.checks(*(dg.AssetCheckKey(dg.AssetKey(t), CONTRACT_CHECK) for t in JUDGED))
 
 #: Ask every feed, and bring the référentiel up to date.
 REFRESH = dg.define_asset_job(
     "actualiser",
-    selection=dg.AssetSelection.groups("raw", "territories", "referentiel"),
+    selection=dg.AssetSelection.groups("raw", "territories", "referentiel") - _TABLE_CHECKS,
     description="Interroge les sources et met à jour le référentiel.",
 )
 #: Distances, for a range of départements.
 ACCESS = dg.define_asset_job(
     "acces",
-    selection=dg.AssetSelection.assets(DISTANCES),
+    selection=dg.AssetSelection.assets(DISTANCES).without_checks(),
     description="Calcule les distances, pour une plage de départements.",
 )
 #: Judge the tables, then stage and promote a release.
 PUBLISH = dg.define_asset_job(
     "publier",
-    selection=dg.AssetSelection.assets(VERDICT, RELEASE) | dg.AssetSelection.checks_for_assets(VERDICT),
+    selection=dg.AssetSelection.assets(VERDICT, RELEASE) | _TABLE_CHECKS,
     description="Juge les tables, puis prépare et promeut une version.",
 )
 #: From feeds to release in one run, for a contiguous range of départements (the whole country as a rule).

@@ -9,24 +9,24 @@ from pipeline.foundations.paths import DataRoot
 from pipeline.foundations.workspace import Workspace
 
 
-class WorkspaceResource(dg.ConfigurableResourceFactory[Workspace]):
-    """Data root and origin of the feeds.
-
-    `data_dir` empty means `CSP_DATA`, else `./data`; `mirror` empty means `CSP_MIRROR`, else the network. The
-    environment is read when a run starts, never at import.
-    """
-
-    data_dir: str = ""
-    mirror: str = ""
-    frozen: bool = False
-    fictional: bool = False
-
-    def create_resource(self, context: dg.InitResourceContext) -> Workspace:
-        """The workspace of this run."""
-        mirror = self.mirror or os.environ.get("CSP_MIRROR", "")
-        return Workspace(
-            DataRoot.resolve(self.data_dir or None),
-            mirror=Path(mirror).expanduser().resolve() if mirror else None,
-            frozen=self.frozen,
-            fictional=self.fictional,
-        )
+@dg.resource(
+    config_schema={
+        "data_dir": dg.Field(str, default_value="", description="Data root; empty means CSP_DATA, else ./data."),
+        "mirror": dg.Field(
+            str, default_value="", description="Mirror of the feeds; empty means CSP_MIRROR, else none."
+        ),
+        "frozen": dg.Field(bool, default_value=False, description="Use the last good snapshots; ask nobody."),
+        "fictional": dg.Field(bool, default_value=False, description="The feeds are invented; every product says so."),
+    },
+    description="Data root and origin of the feeds.",
+)
+def workspace(context: dg.InitResourceContext) -> Workspace:
+    """The workspace of a run. The environment is read when the run starts, never at import."""
+    config = context.resource_config
+    mirror = config["mirror"] or os.environ.get("CSP_MIRROR", "")
+    return Workspace(
+        DataRoot.resolve(config["data_dir"] or None),
+        mirror=Path(mirror).expanduser().resolve() if mirror else None,
+        frozen=config["frozen"],
+        fictional=config["fictional"],
+    )

@@ -1,4 +1,4 @@
-"""Launch the jobs from a process: what `csp build` and the tests call. The stages themselves are the assets' business."""
+"""Launch the jobs from a process: what `csp build` and the tests call. What a stage does is the assets' business."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from pipeline.foundations.paths import DataRoot
 from pipeline.foundations.tables import TableStore
 from pipeline.instance import instance_of
 from pipeline.partitions import contiguous_ranges, known_departements
-from pipeline.resources import WorkspaceResource
+from pipeline.resources import workspace
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -48,8 +48,7 @@ def build(
     Raises:
         CspError: with the exit code that says why (see `ExitCode`).
     """
-    resource = WorkspaceResource(data_dir=str(root.path), mirror=str(mirror or ""), frozen=frozen, fictional=fictional)
-    defs = build_defs(resources={"workspace": resource}, retries=False)
+    defs = _defs(root, mirror, frozen=frozen, fictional=fictional)
     with exclusive(root.path), instance_of(root) as instance:
         before = latest(root.releases)
         if (root.tables / "territories__departements.json").is_file():
@@ -76,11 +75,15 @@ def refresh(root: DataRoot, sources: Sequence[str], *, mirror: Path | None = Non
     Raises:
         CspError: a required source has no usable version.
     """
-    resource = WorkspaceResource(data_dir=str(root.path), mirror=str(mirror or ""), frozen=frozen)
-    defs = build_defs(resources={"workspace": resource}, retries=False)
+    defs = _defs(root, mirror, frozen=frozen)
     keys = [dg.AssetKey(f"raw__{name}") for name in sources]
     with exclusive(root.path), instance_of(root) as instance:
         _execute(defs, "actualiser", instance, asset_selection=keys)
+
+
+def _defs(root: DataRoot, mirror: Path | None, *, frozen: bool, fictional: bool = False) -> dg.Definitions:
+    config = {"data_dir": str(root.path), "mirror": str(mirror or ""), "frozen": frozen, "fictional": fictional}
+    return build_defs(resources={"workspace": workspace.configured(config)}, retries=False)
 
 
 def _known(root: DataRoot) -> list[str]:

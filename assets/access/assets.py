@@ -25,7 +25,7 @@ _INPUTS = ("referentiel__implantations", "territories__communes")
     description="Distance à vol d'oiseau de chaque commune à l'implantation la plus proche de chaque typologie, "
     "voisines d'un autre département comprises.",
 )
-def distances(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+def distances(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
     """Nearest counters, for the départements of this run whose inputs changed."""
     tables = workspace.tables
     recipe = fingerprint.of_values(fingerprint.of_code(), {n: tables.content(n) for n in _INPUTS})

@@ -21,6 +21,7 @@ DISTANCE_SCHEMA = pl.Schema(
         "departement_du_service": pl.String(),
         "hors_departement": pl.Boolean(),
         "origine": pl.String(),
+        "statut": pl.String(),
     }
 )
 
@@ -75,8 +76,12 @@ def nearest_counters(starts: pl.DataFrame, counters: pl.DataFrame, typologies: l
             lieu_code_departement, lieu_longitude, lieu_latitude`.
         typologies: labels to compute; one without any counter gives null distances.
 
-    A start without a position, or in a territory that has no counter of the typology, has a null distance.
+    `statut` says why a distance is null: the start has no position, the territory has no counter of that type, or the
+    commune has one of its own that no feed places: the nearest placed counter would then be a wrong answer.
     """
+    unplaced = counters.filter(pl.col("lieu_longitude").is_null()).select(
+        pl.col("lieu_code_insee").alias("code_insee"), pl.col("service_typologie").alias("typologie")
+    )
     placed = counters.filter(pl.col("lieu_longitude").is_not_null()).sort("service_id")
     placed = placed.with_columns(epsg_expr(pl.col("lieu_code_departement")).alias("_epsg"))
     starts = starts.with_columns(epsg_expr(pl.col("code_departement")).alias("_epsg"))
@@ -98,6 +103,7 @@ def nearest_counters(starts: pl.DataFrame, counters: pl.DataFrame, typologies: l
             chosen = of_type[["service_id", "lieu_code_departement"]][index] if of_type.height else None
             parts.append(_rows(group, typology, distance, found, chosen))
     frame = pl.concat(parts) if parts else pl.DataFrame(schema=DISTANCE_SCHEMA)
+    frame = _withhold(frame, placed, unplaced.unique())
     order = pl.col("typologie").replace_strict({t: i for i, t in enumerate(typologies)}, return_dtype=pl.Int64)
     return frame.sort("code_insee", order)
 
@@ -115,5 +121,29 @@ def _rows(
     )
     frame = frame.with_columns(pl.when(keep).then(pl.col(c)).alias(c) for c in ("service_id", "departement_du_service"))
     return frame.with_columns(
-        (pl.col("departement_du_service") != pl.col("code_departement")).alias("hors_departement")
+        (pl.col("departement_du_service") != pl.col("code_departement")).alias("hors_departement"),
+        pl.when(pl.col("service_id").is_not_null())
+        .then(pl.lit("calculée"))
+        .when(pl.col("origine").is_null())
+        .then(pl.lit("départ sans position"))
+        .otherwise(pl.lit("aucun service de ce type"))
+        .alias("statut"),
+    ).select(DISTANCE_SCHEMA.names())
+
+
+def _withhold(frame: pl.DataFrame, placed: pl.DataFrame, unplaced: pl.DataFrame) -> pl.DataFrame:
+    """Null where the commune has an unplaced counter of the typology, unless a placed one stands there too."""
+    there = placed.select("service_id", pl.col("lieu_code_insee").alias("_commune"))
+    marked = unplaced.with_columns(pl.lit(True).alias("_unplaced"))
+    frame = frame.join(there, on="service_id", how="left", maintain_order="left").join(
+        marked, on=["code_insee", "typologie"], how="left", maintain_order="left"
+    )
+    doubt = pl.col("_unplaced").fill_null(False) & pl.col("_commune").ne_missing(pl.col("code_insee"))
+    facts = ("distance_vol_oiseau_m", "service_id", "departement_du_service", "hors_departement")
+    return frame.with_columns(
+        *(pl.when(~doubt).then(pl.col(c)).alias(c) for c in facts),
+        pl.when(doubt & (pl.col("statut") == "calculée"))
+        .then(pl.lit("service de la commune sans position"))
+        .otherwise("statut")
+        .alias("statut"),
     ).select(DISTANCE_SCHEMA.names())

@@ -1,5 +1,7 @@
 """Dagster assets of the feeds: one per source, its snapshot and what its reader made of it."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from assets.raw.ingest import ingest, issues_table, table_names
@@ -14,8 +16,14 @@ def raw_key(source_id: str) -> str:
     return f"raw__{source_id}"
 
 
-def source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
-    """The asset of one source. It also checks, as a warning, that upstream's latest version could be used."""
+_RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+def source_asset(spec: SourceSpec, *, retries: bool = True) -> dg.AssetsDefinition:
+    """The asset of one source. It also checks, as a warning, that upstream's latest version could be used.
+
+    `retries` tries again minutes later when a required source cannot be read, on top of the retries of each download.
+    """
 
     @dg.asset(
         key=raw_key(spec.id),
@@ -29,9 +37,7 @@ def source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
             "cadence": spec.cadence,
             "format": spec.format,
         },
-        retry_policy=dg.RetryPolicy(
-            max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
-        ),
+        retry_policy=_RETRY if retries else None,
         check_specs=[
             dg.AssetCheckSpec(
                 "derniere_version_utilisable",
@@ -40,7 +46,10 @@ def source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
             )
         ],
     )
-    def asset(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    def asset(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+
         state = ingest(
             spec,
             snapshots=workspace.snapshots,
@@ -48,7 +57,7 @@ def source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
             mirror=workspace.mirror,
             frozen=workspace.frozen,
         )
-        metadata: dict[str, object] = {"état": state.etat, "refus": state.refus or "aucun"}
+        metadata: dict[str, dg.RawMetadataValue] = {"état": state.etat, "refus": state.refus or "aucun"}
         if state.etat != "absente":
             main = workspace.tables.read(next(iter(table_names(spec).values())))
             metadata |= {
@@ -64,11 +73,11 @@ def source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"motif": state.refus or "aucun"},
         )
-        return dg.MaterializeResult(metadata=metadata, check_results=[check])
+        yield dg.MaterializeResult(metadata=metadata, check_results=[check])
 
     return asset
 
 
-def raw_assets() -> list[dg.AssetsDefinition]:
+def raw_assets(*, retries: bool = True) -> list[dg.AssetsDefinition]:
     """Every enabled source as an asset."""
-    return [source_asset(spec) for spec in all_sources().values()]
+    return [source_asset(spec, retries=retries) for spec in all_sources().values()]

@@ -132,8 +132,8 @@ def ingest(
                 snapshots.refuse(candidate, str(fault))
     state = _settle(spec, current, tables, result, faults=faults, below=below, frozen=frozen)
     _write_state(snapshots.root / spec.id / "etat.json", state)
-    for fault in faults:
-        reporter().note(f"{spec.id} ({state.etat}) : {fault}")
+    for text in faults:
+        reporter().note(f"{spec.id} ({state.etat}) : {text}")
     if state.etat == "absente" and spec.required:
         raise SourceUnreadable(
             f"source {spec.id}",

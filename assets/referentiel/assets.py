@@ -14,7 +14,7 @@ from pipeline.foundations.workspace import Workspace
 from sources.registry import all_sources
 from sources.spec import SourceSpec
 
-CONSTATS = ("referentiel__constats", "referentiel__issues", "referentiel__types", "referentiel__comptages")
+CONSTATS = ("referentiel__constats", "referentiel__issues", "referentiel__types")
 COUNTERS = ("referentiel__implantations", "referentiel__permanences", "referentiel__itinerances")
 
 _FEEDS = [spec for spec in all_sources().values() if spec.kind == "counters"]
@@ -32,7 +32,7 @@ def _feeds_in_use(workspace: Workspace) -> dict[str, tuple[SourceSpec, SourceSta
     kinds={"parquet"},
     description="Ce que chaque source dit de chaque point d'accueil, dans un même vocabulaire.",
 )
-def constats(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+def constats(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
     """Harmonise every feed in use."""
     tables = workspace.tables
     feeds = _feeds_in_use(workspace)
@@ -81,7 +81,7 @@ def constats(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         )
     ],
 )
-def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
+def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult[None]]:
     """Link, decide, identify, and shape the three published tables."""
     tables = workspace.tables
     inputs = {n: tables.content(n) for n in ("referentiel__constats", "territories__communes")}
@@ -93,7 +93,7 @@ def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
     made = tables.make(COUNTERS, inputs=inputs, compute=compute)
     for name in COUNTERS:
         frame = tables.read(name)
-        metadata = {
+        metadata: dict[str, dg.RawMetadataValue] = {
             "dagster/row_count": frame.height,
             "aperçu": dg.MetadataValue.md(preview(frame)),
             "recalculé": made[name][1],

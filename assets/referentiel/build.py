@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from assets.referentiel.decide import decide, precedence
-from assets.referentiel.harmonise import count_departements, count_types, harmonise
+from assets.referentiel.harmonise import count_types, harmonise
 from assets.referentiel.identity import give_ids
 from assets.referentiel.match import link
 from assets.referentiel.place import Gazetteer
@@ -28,12 +28,12 @@ def constats_tables(
         passage: `territories__passage`.
 
     Returns:
-        `referentiel__constats`, its `referentiel__issues`, `referentiel__types` (records by type code and whether it
-        is published) and `referentiel__comptages` (records by source and type code, by source and département).
+        `referentiel__constats`, its `referentiel__issues`, and `referentiel__types` (records by type code, and whether
+        it is published).
     """
     table = typologies()
     gazetteer = Gazetteer(communes, passage)
-    constats, issues, types, counts = [], [], [], []
+    constats, issues, types = [], [], []
     for source, (spec, records, day) in feeds.items():
         nomenclature = spec.nomenclature or spec.id
         frame, met = harmonise(
@@ -42,14 +42,10 @@ def constats_tables(
         constats.append(frame)
         issues.append(met)
         types.append(count_types(source, nomenclature, records, table))
-        counts.append(count_departements(source, records))
-    by_type = pl.concat(types)
-    by_code = by_type.select("source", pl.lit("code").alias("par"), pl.col("code_type").alias("cle"), "enregistrements")
     return {
         "referentiel__constats": pl.concat(constats),
         "referentiel__issues": concat_issues(issues),
-        "referentiel__types": by_type,
-        "referentiel__comptages": pl.concat([by_code, *counts]).sort("source", "par", "cle"),
+        "referentiel__types": pl.concat(types),
     }
 
 

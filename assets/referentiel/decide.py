@@ -64,7 +64,13 @@ def decide(constats: pl.DataFrame, rules: Precedence) -> pl.DataFrame:
         .replace_strict({s: i for i, s in enumerate(rules.sources)}, default=len(rules.sources))
         .alias("_feed")
     )
-    belief = ["rang_source", pl.col("date_source").to_physical() * -1, "_feed", "source", "id_source"]
+    belief: list[str | pl.Expr] = [
+        "rang_source",
+        pl.col("date_source").to_physical() * -1,
+        "_feed",
+        "source",
+        "id_source",
+    ]
     ordered = ordered.sort("groupe_id", *belief, nulls_last=True, maintain_order=True)
     by = ["groupe_id"]
     decided = ordered.group_by(by, maintain_order=True).agg(

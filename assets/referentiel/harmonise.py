@@ -8,7 +8,7 @@ import polars as pl
 from assets.referentiel.hours import harmonise_hours
 from assets.referentiel.place import Gazetteer, locate
 from assets.referentiel.typology import TypologyTable
-from pipeline.foundations.codes import departement_of_commune, valid_siret
+from pipeline.foundations.codes import valid_siret
 from pipeline.foundations.issues import IssueLog
 
 #: Columns of a constat, beyond those `locate` and `harmonise_hours` add.
@@ -90,7 +90,9 @@ def harmonise(
         # A record of two codes of one typology (prefecture, prefecture_region) is one counter.
         .unique(["id_source", "typologie"], keep="first", maintain_order=True)
     )
-    located = locate(records.filter(pl.col("id_source").is_in(typed["id_source"].implode())), gazetteer, issues)
+    halls = typed.filter(pl.col("typologie") == "mairie")["id_source"].implode()
+    kept = records.filter(pl.col("id_source").is_in(typed["id_source"].implode()))
+    located = locate(kept.with_columns(pl.col("id_source").is_in(halls).alias("mairie")), gazetteer, issues)
     places = located.select(
         "id_source",
         "lieu_code_insee",
@@ -126,7 +128,7 @@ def harmonise(
 
 
 def _type_structure() -> pl.Expr:
-    """What the feed says, else what the name says, else a counter held continuously."""
+    """What the feed says, else what the name says, else unknown (published as an implantation when no feed knows)."""
     return (
         pl.when(pl.col("type_structure").is_not_null())
         .then("type_structure")
@@ -136,7 +138,6 @@ def _type_structure() -> pl.Expr:
         .then(pl.lit("Itinérance"))
         .when((pl.col("typologie") == "caf") & pl.col("nom").str.contains(_PERMANENCE))
         .then(pl.lit("Permanence"))
-        .otherwise(pl.lit("Implantation"))
         .alias("type_structure")
     )
 
@@ -174,12 +175,3 @@ def count_types(source: str, nomenclature: str, records: pl.DataFrame, typologie
         lambda code: typologies.status(nomenclature, code), return_dtype=pl.String
     )
     return counts.select(pl.lit(source).alias("source"), "code_type", status.alias("statut"), "enregistrements")
-
-
-def count_departements(source: str, records: pl.DataFrame) -> pl.DataFrame:
-    """Records by département of the commune code the feed states: `source, par, cle, enregistrements`."""
-    return (
-        records.group_by(departement_of_commune(pl.col("code_insee").fill_null("")).alias("cle"))
-        .agg(pl.len().cast(pl.Int64).alias("enregistrements"))
-        .select(pl.lit(source).alias("source"), pl.lit("departement").alias("par"), "cle", "enregistrements")
-    )

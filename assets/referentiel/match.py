@@ -1,7 +1,7 @@
 """Same counter or not: put the constats of one counter in one group.
 
-Two constats are linked when an exact key says so, or when they have the same typology, the same commune and nearly the
-same place. Constats of one feed are never linked together by place: a feed that lists two counters side by side means
+Two constats are linked when an exact key says so, or when they have the same typology and commune and either nearly the
+same place, or no rival: each feed lists a single counter of that typology in the commune. Constats of one feed are never linked together by place: a feed that lists two counters side by side means
 two counters. Which constat to believe is `decide`.
 """
 
@@ -15,6 +15,8 @@ from pipeline.foundations.text import key
 
 #: Two constats of one typology this close, in one commune and from two feeds, are one counter.
 SAME_PLACE_M = 150.0
+#: The only one of its typology in its commune for both feeds: the same counter, unless the feeds place it this far apart.
+ALONE_M = 5_000.0
 
 
 def link(constats: pl.DataFrame) -> pl.DataFrame:
@@ -48,7 +50,7 @@ def _by_partner(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _by_place(frame: pl.DataFrame) -> pl.DataFrame:
     """Nearest pair of two feeds, same typology and commune, within `SAME_PLACE_M`; without a position, same name."""
-    side = frame.filter(pl.col("type_structure") != "Itinérance").select(
+    side = frame.filter(pl.col("type_structure").ne_missing("Itinérance")).select(
         "_i",
         "source",
         "typologie",
@@ -71,7 +73,9 @@ def _by_place(frame: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame(schema={"a": pl.UInt32, "b": pl.UInt32})
     pairs = pairs.with_columns(_metres(pairs))
     unplaced = pl.col("_metres").is_null()
-    alone = (pl.len().over("typologie", "lieu_code_insee", "source", "source_b") == 1) & unplaced
+    alone = (pl.len().over("typologie", "lieu_code_insee", "source", "source_b") == 1) & (
+        unplaced | (pl.col("_metres") <= ALONE_M)
+    )
     close = pl.col("_metres") <= SAME_PLACE_M
     same_name = unplaced & (pl.col("_nom") == pl.col("_nom_b"))
     candidates = pairs.filter(close | same_name | alone).sort(pl.col("_metres").fill_null(1e9), "_i", "_i_b")

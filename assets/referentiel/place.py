@@ -15,6 +15,9 @@ from pipeline.foundations.text import key
 
 #: A counter may stand this far outside the (simplified) outline of its commune and still be believed.
 TOLERANCE_M = 1_000.0
+#: Beyond the tolerance and up to this far, a counter may really stand in the next commune (the feed names its seat):
+#: its position is kept and said doubtful. A mairie is in its commune: beyond the tolerance its position is wrong.
+NEXT_COMMUNE_M = 10_000.0
 #: France and its overseas territories fit in this box; anything outside is a typing error, not a place.
 _LONGITUDE = (-180.0, 180.0)
 _LATITUDE = (-53.0, 52.0)
@@ -78,16 +81,17 @@ def locate(records: pl.DataFrame, gazetteer: Gazetteer, issues: IssueLog) -> pl.
     """Give each record its current commune and its trusted position.
 
     Args:
-        records: `id_source, code_insee, code_postal, commune, longitude, latitude` (as the feed states them).
+        records: `id_source, code_insee, code_postal, commune, longitude, latitude` (as the feed states them), and
+            `mairie` (Boolean): the counter cannot be outside its commune.
 
     Returns:
         The frame with `lieu_code_insee` (current commune, null when it cannot be told), `commune_methode`
         (`code`, `passage`, `code postal et nom`, `point`), `lieu_longitude`, `lieu_latitude` (null when not
-        believed) and `position_methode` (`source`, `axes inversés corrigés`, null).
+        believed) and `position_methode` (`source`, `source, hors de la commune`,
+        `axes inversés corrigés`, null).
     """
     placed = _commune_by_code(records, gazetteer, issues)
-    placed = _believe_coordinates(placed, gazetteer, issues)
-    return placed
+    return _believe_coordinates(placed, gazetteer, issues)
 
 
 def _commune_by_code(records: pl.DataFrame, gazetteer: Gazetteer, issues: IssueLog) -> pl.DataFrame:
@@ -193,11 +197,24 @@ def _believe_coordinates(frame: pl.DataFrame, gazetteer: Gazetteer, issues: Issu
             method[i] = "axes inversés corrigés"
         longitude[mended], latitude[mended] = latitude[mended], longitude[mended]
         outside[mended] = 0.0
-        far = with_commune[outside[with_commune] > TOLERANCE_M]
+        hall = frame["mairie"].to_numpy()
+        limit = np.where(hall, TOLERANCE_M, NEXT_COMMUNE_M)
+        far = with_commune[outside[with_commune] > limit[with_commune]]
+        doubtful = with_commune[(outside[with_commune] > TOLERANCE_M) & (outside[with_commune] <= limit[with_commune])]
+        for i in doubtful:
+            method[i] = "source, hors de la commune"
+            issues.add(
+                record=ids[i],
+                column="longitude, latitude",
+                value=f"{longitude[i]}, {latitude[i]}",
+                rule="commune-voisine",
+                reason="Le point est dans une commune voisine de celle annoncée : position gardée, à vérifier.",
+            )
         refuse(
             far,
             "hors-commune",
-            f"Le point est à plus de {TOLERANCE_M / 1000:.0f} km de la commune annoncée : position écartée.",
+            f"Le point est trop loin de la commune annoncée (plus de {TOLERANCE_M / 1000:.0f} km pour une mairie, "
+            f"{NEXT_COMMUNE_M / 1000:.0f} km sinon) : position écartée.",
         )
     off = (
         (longitude < _LONGITUDE[0])

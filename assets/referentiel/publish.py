@@ -70,7 +70,7 @@ def split(counters: pl.DataFrame, communes: pl.DataFrame) -> dict[str, pl.DataFr
         on="lieu_code_insee",
         how="left",
     ).with_columns(pl.lit(None, dtype=pl.String).alias(c) for c in absent if c not in counters.columns)
-    frame = frame.with_columns(_points(frame))
+    frame = frame.with_columns(_points(frame), pl.col("type_structure").fill_null("Implantation"))
     of = {kind: frame.filter(pl.col("type_structure") == kind) for kind in ("Implantation", "Permanence", "Itinérance")}
     columns = [*_SERVICE, *_PLACE, *_TAIL]
     return {

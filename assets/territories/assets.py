@@ -42,7 +42,7 @@ _DESCRIPTIONS = (
 )
 def territories(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Communes, EPCI, départements and the passage between vintages, from the COG and the outlines."""
     tables = workspace.tables
 
@@ -64,7 +64,7 @@ def territories(
     context.instance.add_dynamic_partitions(str(DEPARTEMENTS.name), codes)
     for name in TABLES:
         frame = tables.read(name)
-        metadata = {
+        metadata: dict[str, dg.RawMetadataValue] = {
             "dagster/row_count": frame.height,
             "aperçu": dg.MetadataValue.md(preview(frame)),
             "recalculé": made[name][1],

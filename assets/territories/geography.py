@@ -9,7 +9,7 @@ from pipeline.foundations.issues import IssueLog
 
 
 def communes(cog: pl.DataFrame, outlines: pl.DataFrame, issues: IssueLog) -> pl.DataFrame:
-    """Current communes: `code, nom, departement, region, epci, population, codes_postaux, longitude, latitude, geometrie`.
+    """Current communes: `code, nom, departement, region, epci, population, codes_postaux`, a point inside, an outline.
 
     Args:
         cog: the `communes` table of the COG source.
@@ -26,7 +26,7 @@ def communes(cog: pl.DataFrame, outlines: pl.DataFrame, issues: IssueLog) -> pl.
         record="code",
         column="nom",
         rule="commune-sans-contour",
-        reason="Commune en vigueur sans contour : elle n’apparaît pas sur la carte et les points n’y sont pas contrôlés.",
+        reason="Commune en vigueur sans contour : absente de la carte, et les points n’y sont pas contrôlés.",
     )
     issues.add_rows(
         outlines.join(cog, on="code", how="anti"),

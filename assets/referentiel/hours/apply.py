@@ -54,6 +54,7 @@ def apply(clause: Clause, table: Table, scope: frozenset[int] | None = None) -> 
         table.remark(clause.text, "accueil-restreint")
         return
     elif "SCHOOLHOLIDAYS" in said:
+        table.holiday_hours |= not clause.spans and not clause.days
         table.remark(clause.text, "vacances-hors-mesure")
     elif clause.nth or clause.weeks or clause.dates:
         _restrict(clause, table, scope)

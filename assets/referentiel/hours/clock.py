@@ -1,10 +1,11 @@
-"""Clock times as feeds write them, and the pairing of a start with an end.
+"""What the readers of structured hours share: JSON that may be hostile, clock times, a start paired with an end.
 
 Days and conditions belong to the readers.
 """
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from assets.referentiel.hours.model import MIDNIGHT, Span, Table
 
@@ -13,6 +14,14 @@ _CLOCK: Final = re.compile(r"(\d{1,2})(?:[:hH](\d{2})(?::\d{2})?)?(?: ?([AaPp])[
 _LAST_CLOSING: Final = 20 * 60
 #: A slot that starts this late and ends this early is a night.
 _NIGHT_STARTS, _NIGHT_ENDS = 17 * 60, 8 * 60
+
+
+def load_json(text: str) -> Any:
+    """The decoded JSON; None when it is not JSON, or is nested beyond reason."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def minutes(text: str) -> int | None:

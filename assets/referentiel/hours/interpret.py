@@ -19,6 +19,8 @@ from assets.referentiel.hours.parse_texte import read_jours, read_texte
 from assets.referentiel.hours.rules import repairs
 from pipeline.foundations.text import clean
 
+#: Longer than this, a text is not about hours (the longest genuine one has 3,000 characters).
+_MAX_LENGTH: Final = 20_000
 _COMMENT: Final = re.compile(r'"([^"]*)"')
 
 
@@ -62,7 +64,7 @@ def _osm(text: str, note: str | None) -> Hours:
     osm = read_osm(text, table)
     if osm is None:
         french = read_texte(text, note)
-        french.rule("texte-francais")
+        french.rule("texte-francais" if french.slots else "illisible")
         return _judge(french, text)
     for comment in _COMMENT.findall(osm):
         _modalite_words(comment, table)
@@ -102,6 +104,8 @@ def interpret(text: str | None, fmt: str | None, note: str | None = None) -> Hou
     Any text is accepted: what cannot be understood comes back `illisible`, never as an error.
     """
     text, note = (text or "").strip() or None, clean(note)
+    if len(text or "") + len(note or "") > _MAX_LENGTH:
+        return Hours(qualite="illisible", regles=("illisible",))
     if fmt == "motif":
         return Hours(regles=("motif-sans-heures",)) if text else NOTHING
     if text is None or clean(text) is None or re.fullmatch(r"\[\s*\]|\{\s*\}", text):

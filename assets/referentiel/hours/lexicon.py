@@ -109,10 +109,9 @@ _LEXICON: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         (
             r"\b(?:uniquement|seulement) pour (?:(?!,? (?:et )?(?:ferme|sur rendez))[^.;\n])*",
             r"\betats?[\s-]civil\b",
-            r"\b(?:du|le|de|m\.|monsieur le) maire\b",
-            r"\b(?:elue?s?|adjointe?s?)\b",
         ),
     ),
+    ("ELECTED", (r"\b(?:du|le|de|m\.|monsieur le) maire\b", r"\b(?:elue?s?|adjointe?s?)\b")),
     ("EXCEPT", (r"\b(?:sauf|hormis|hors|a l'exception)\b", r"\bexceptee?s?\b")),
     ("ONLY", (r"\b(?:uniquement|seulement|exclusivement|imperativement|obligatoire(?:ment)?)\b",)),
     (
@@ -164,8 +163,8 @@ _WORDS_OF_THE_SUBJECT = """
     l la le les d de du des un une en et ou sur pour par dans ce ces cette son sa ses nos notre vos votre
     est sont a y il nous vous se fait que ainsi puis avec entre pendant durant lors environ attention
     ouvert ouverte ouverts ouvertes ouvre ouverture ouvertures accueil accueils accueille accueillis public publics
-    reception recoit recus horaire horaires heure heures jour jours journee journees semaine semaines mois periode
-    periodes chaque tous toute toutes tout inclus compris non stop continu continue point
+    reception recoit recus horaire horaires heure heures jour jours journee journees semaine semaines mois annee
+    periode periodes chaque tous toute toutes tout inclus compris non stop continu continue point
     bureau bureaux guichet guichets secretariat service services mairie agence espace permanence permanences
     tel telephone courriel mail
 """

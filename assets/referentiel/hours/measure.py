@@ -207,7 +207,7 @@ def weekly_hours(osm: str | None) -> float | None:
             if pattern is None:
                 return None
             total += share * sum(end - start for start, end in pattern)
-    return round(total / 60, 2)
+    return round(total / 60, 2) or None  # a string that never opens says nothing of opening
 
 
 def intervals(osm: str | None) -> list[WeeklySlot]:

@@ -116,6 +116,7 @@ class Table:
     said_both: bool = False  # "également sur rendez-vous" written
     phone_only: bool = False
     closed: bool = False
+    holiday_hours: bool = False  # "horaires pendant les vacances scolaires" written of these slots
     partial: bool = False  # holds some of the counter's days only: nothing said of it may close the whole counter
 
     def rule(self, *names: str) -> None:

@@ -11,12 +11,11 @@ A range under a condition (nth weekday, alternate weeks, part of the year), or b
 comment changes its own range; the general note changes the whole table.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from assets.referentiel.hours.apply import apply_text
-from assets.referentiel.hours.clock import span
+from assets.referentiel.hours.clock import load_json, span
 from assets.referentiel.hours.lexicon import fold
 from assets.referentiel.hours.model import ALWAYS, JOURS, Slot, Span, Table, merge
 
@@ -71,6 +70,10 @@ def _plain_spans(part: _Range, day: int) -> list[Span]:
 
 def _combine(parts: list[_Range], table: Table) -> None:
     """Put the ranges together, a narrower one replacing the wider it overlaps."""
+    ordinary = {slot.day for part in parts if not part.holiday_hours for slot in part.slots}
+    for part in parts:
+        if part.holiday_hours:  # hours of the holidays, given beside those of an ordinary week
+            part.slots = [slot for slot in part.slots if slot.day not in ordinary]
     for wide in parts:
         for narrow in parts:
             if not narrow.days < wide.days:
@@ -86,7 +89,8 @@ def _combine(parts: list[_Range], table: Table) -> None:
                     table.rule("jours-completes")
     for part in parts:
         table.slots += part.slots
-        table.closures += part.closures
+        # "hors congés scolaires" beside the hours of the holidays does not mean closed
+        table.closures += [c for c in part.closures if c != "SH off" or not any(p.holiday_hours for p in parts)]
         table.unknown |= part.unknown
         table.hear(part)
     table.slots = [slot for slot in table.slots if slot.day not in table.unknown]
@@ -94,10 +98,7 @@ def _combine(parts: list[_Range], table: Table) -> None:
 
 def read_plages(text: str, note: str | None) -> Table | None:
     """JSON list of ranges, and the general note -> table; None when the JSON is not that."""
-    try:
-        plages = json.loads(text)
-    except ValueError:
-        return None
+    plages = load_json(text)
     if not isinstance(plages, list) or not all(isinstance(plage, dict) for plage in plages):
         return None
     table = Table()
@@ -118,10 +119,7 @@ def read_plages(text: str, note: str | None) -> Table | None:
 
 def render_plages(text: str) -> str:
     """The ranges as a person reads them: `lundi-jeudi : 08:30-12:00, 13:30-17:30 (sur rendez-vous)`."""
-    try:
-        plages = json.loads(text)
-    except ValueError:
-        return text
+    plages = load_json(text)
     if not isinstance(plages, list):
         return text
     lines = []

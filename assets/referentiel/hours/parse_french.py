@@ -5,6 +5,7 @@ A word that is neither a day, a time, a condition nor a word of the subject make
 `Clause.words`, and callers keep the sentence as a remark rather than guess.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,9 @@ class _Draft:
 
     @property
     def empty(self) -> bool:
-        return not (self.days or self.times or self.said or self.words or self.half or self.nth or self.dates)
+        return not (
+            self.days or self.times or self.said or self.words or self.half or self.nth or self.dates or self.exception
+        )
 
     def take(self, token: Token) -> None:
         """Add one token's meaning."""
@@ -126,7 +129,7 @@ class _Draft:
         if self.nth and not self.days and not self.inherited:
             self.said.add("RANKONLY")
         return Clause(
-            text=original[self.start : self.end].strip(" ,:;.-/|"),
+            text=_TRAILING.sub("", original[self.start : self.end].strip(" ,:;.-/|")),
             days=frozenset(self.days or self.inherited),
             half=None if "BOTHHALVES" in self.said else self.half,
             spans=spans,
@@ -141,6 +144,8 @@ class _Draft:
         )
 
 
+#: Words left at the end of a clause by the start of the next.
+_TRAILING: Final = re.compile(r"(?:\s+(?:et|ou|le|les|de|du|l|sur)\b|[\s,'’(])+$")
 _HEADINGS: Final = frozenset({"SCHOOLHOLIDAYS", "SCHOOLTIME", "PHONE", "PHONEDUTY"})
 _CARRIED: Final = _HEADINGS | {"RDV", "FREE", "BOTH"}
 _MODES: Final = frozenset({"RDV", "FREE", "BOTH", "ONLY", "CLOSED"})
@@ -160,15 +165,15 @@ def _starts_clause(draft: _Draft, sequence: Sequence[Token], position: int) -> _
     match kind:
         case "DAY" if draft.times and not draft.times_first:
             fresh = _Draft(said=draft.lead & _CARRIED)
-        case "DAY" if (
-            draft.days and not draft.times and (draft.half or (before == ["et", "le"] and "CLOSED" in draft.said))
-        ):
+        case "DAY" if draft.days and not draft.times and (draft.half or own_article):
             # "fermé le mardi et le jeudi après-midi": each day has its article, the half-day is the last one's
             fresh = _Draft(said=set(draft.said))
         case "DAY" if draft.days and "CLOSED" in draft.said and _closed_last(draft, sequence, position):
             fresh = _Draft()
         case "TIME" | "H24" if draft.times and draft.times_first and draft.days:
             fresh = _Draft(times_first=True)
+        case "TIME" if draft.half and not draft.times and "CLOSED" in draft.said:  # "fermé le matin - 13h30 à 18h30"
+            fresh = _Draft(inherited=same_days)
         case "TIME" | "H24" if draft.times and ended:
             fresh = _Draft(inherited=same_days)
         case "NTH" if draft.times and not draft.times_first and _day_follows(sequence, position):

@@ -175,10 +175,12 @@ def read_osm(text: str, table: Table) -> str | None:
     if rules is None:
         return current if current and not table_looks_french(current) and validate(current) else None
     rules = tuple(_without_empty(rule, source, table) for rule, (_, source, _) in zip(rules, parts, strict=True))
-    written = notation.write(rules)
-    slots_written = sum(len(re.findall(r"\d\d:\d\d-", source)) for _, source, _ in parts)
-    if sum(len(rule.spans) for rule in rules) < slots_written and "plage-vide" not in table.rules:
+    if all(rule.state == "unknown" for rule in rules):
+        return None
+    times = sum(len(re.findall(r"\d\d:\d\d-", kept)) for _, _, kept in parts)
+    if sum(len(rule.spans) for rule in rules) < times and "plage-vide" not in table.rules:
         table.rule("plages-fusionnees")
+    written = notation.write(rules)
     return written if validate(written) else None
 
 

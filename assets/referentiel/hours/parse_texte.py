@@ -5,11 +5,11 @@ is not used in free text (it may speak of another place or of a workshop): it is
 """
 
 import html
-import json
 import re
 from typing import Final
 
 from assets.referentiel.hours.apply import apply, apply_text, except_for
+from assets.referentiel.hours.clock import load_json
 from assets.referentiel.hours.lexicon import fold
 from assets.referentiel.hours.model import ALWAYS, JOURS, Condition, Slot, Table, half_span, merge
 from assets.referentiel.hours.parse_french import Clause, clauses
@@ -95,10 +95,7 @@ def read_jours(text: str, note: str | None) -> Table | None:
 
     An empty day is closed, or not known: it says nothing. A day whose text has no legible hours is unknown.
     """
-    try:
-        days = json.loads(text)
-    except ValueError:
-        return None
+    days = load_json(text)
     if not isinstance(days, dict):
         return None
     table = Table()
@@ -153,10 +150,7 @@ def _read_day(day: int, text: str, table: Table) -> None:
 
 def render_jours(text: str) -> str:
     """The days as a person reads them: `lundi : 09:00 - 12:00 ; mardi : Fermé`."""
-    try:
-        days = json.loads(text)
-    except ValueError:
-        return text
+    days = load_json(text)
     if not isinstance(days, dict):
         return text
     named = {fold(str(name)): " ".join(str(value or "").split()) for name, value in days.items()}

@@ -1,0 +1,260 @@
+"""The judgement that lets a release through: rules on its tables, movements and state of its sources, acceptances.
+
+The rules themselves are in `quality`; this module gathers what they judge and writes what they say.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import polars as pl
+
+from assets.raw.ingest import SourceState, issues_table, read_state
+from assets.release import scope
+from assets.release.assemble import ReleaseContext, describe_source
+from assets.release.manifest import Code
+from assets.release.manifest import Verdict as VerdictSummary
+from assets.release.versions import find, latest, next_version
+from pipeline.foundations import fingerprint
+from pipeline.foundations.errors import CspError, QualityRefused
+from pipeline.foundations.issues import concat_issues
+from pipeline.foundations.progress import reporter
+from pipeline.foundations.workspace import Workspace
+from quality.acceptances import apply_acceptances, load_acceptances
+from quality.contract import all_contracts
+from quality.data_docs import DataDocs
+from quality.report import ReportContext, write_issues_csv, write_report
+from quality.results import RuleResult, number
+from quality.validate import validate_tables
+from quality.variation import Counts, SourceStatus, check_sources, compare_counts, count_records, load_thresholds
+from quality.verdict import Verdict, judge, read_verdict
+from sources.registry import all_sources
+from sources.spec import SourceSpec
+
+VERDICT_FILE = "verdict.json"
+REPORT_FILE = "rapport.html"
+ISSUES_FILE = "issues.csv"
+DATA_DOCS = "data_docs"
+#: For a context whose fingerprint alone is wanted: it does not depend on the verdict.
+NO_VERDICT = VerdictSummary(statut="", cle="", comptes={})
+_ISSUE_TABLES = ("territories__issues", "referentiel__issues")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is about to be published: the perimeter, the sources as they are, and the date everything refers to."""
+
+    departements: tuple[str, ...]
+    sources: Mapping[str, tuple[SourceSpec, SourceState]]
+    inputs: Mapping[str, str]  # digest of each table
+    date_reference: datetime
+    fictional: bool
+
+    @property
+    def code(self) -> Code:
+        """The code that makes the release."""
+        return Code(version=version("carto-services-publics"), empreinte=fingerprint.of_code())
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Sources whose new version was refused for having too few rows, and how many it had."""
+        return {name: s.sous_minimum for name, (_, s) in self.sources.items() if s.sous_minimum is not None}
+
+    def context(self, verdict: VerdictSummary, counts: Mapping[str, int] | None = None) -> ReleaseContext:
+        """What the release will say of itself."""
+        label = " — DONNÉES FICTIVES" if self.fictional else ""
+        described = "Points d'accueil des services publics en France, vérifiés et datés, et distance à chacun d'eux."
+        warning = " Département imaginaire : aucune de ces données n'est réelle." if self.fictional else ""
+        return ReleaseContext(
+            titre=f"Carto Services Publics{label}",
+            description=described + warning,
+            fictif=self.fictional,
+            perimetre=self.departements,
+            date_reference=self.date_reference,
+            code=self.code,
+            sources=tuple(
+                describe_source(spec, state, date_reference=self.date_reference)
+                for spec, state in self.sources.values()
+            ),
+            verdict=verdict,
+            comptages=counts or {},
+            parameters={"tables": dict(self.inputs), "refusees": self.refused, "fictif": self.fictional},
+        )
+
+
+def open_case(workspace: Workspace, departements: Sequence[str]) -> Case:
+    """Gather what a release of that perimeter would be made from.
+
+    Raises:
+        CspError: a table is missing, or no source was ever read.
+    """
+    states = {s.id: (s, read_state(workspace.snapshots.root, s.id)) for s in all_sources().values()}
+    downloads = [f.date_telechargement for _, state in states.values() for f in state.fichiers]
+    if not downloads:
+        raise CspError(
+            f"data root {workspace.root.path}",
+            expected="at least one source read",
+            found="no snapshot in use",
+            remedy="run `csp build`",
+        )
+    return Case(
+        departements=tuple(departements),
+        sources=states,
+        inputs=scope.inputs(workspace.tables, departements),
+        date_reference=max(downloads).replace(microsecond=0),
+        fictional=workspace.fictional,
+    )
+
+
+def key_of(workspace: Workspace, case: Case) -> str:
+    """Fingerprint of everything the verdict depends on."""
+    accepted = workspace.root.acceptances
+    states = {
+        name: (state.empreinte, state.etat, state.refus, state.sous_minimum)
+        for name, (_, state) in case.sources.items()
+    }
+    return fingerprint.of_values(
+        fingerprint.of_code(),
+        dict(case.inputs),
+        states,
+        fingerprint.of_file(accepted) if accepted.is_file() else None,
+        latest(workspace.root.releases),
+        case.fictional,
+    )
+
+
+def pronounce(workspace: Workspace, case: Case) -> Verdict:
+    """Judge the case, store the verdict with its report, issues and Data Docs, and return it.
+
+    A verdict already stored for the very same case is returned as it is.
+    """
+    folder = workspace.root.quality
+    key = key_of(workspace, case)
+    stored = _stored(folder / VERDICT_FILE)
+    if stored is not None and stored.cle == key:
+        return stored
+    reporter().step("contrôle qualité")
+    frames = scope.released_tables(workspace.tables, case.departements)
+    contracts = {name: contract for name, contract in all_contracts().items() if name in frames}
+    docs = DataDocs(folder / DATA_DOCS, run_name="controle", run_time=case.date_reference)
+    results = validate_tables(frames, contracts, data_docs=docs)
+
+    statuses = [_status(spec, state, case.date_reference) for spec, state in case.sources.values()]
+    feeds = [spec.id for spec, state in case.sources.values() if spec.kind == "counters" and state.etat != "absente"]
+    counts = count_records({name: workspace.tables.read(f"raw__{name}") for name in feeds})
+    previous = previous_counts(workspace)
+    results += compare_counts(counts, previous, load_thresholds())
+    results += check_sources(statuses)
+    types = workspace.tables.read("referentiel__types")
+    results += check_codes(types)
+    snapshots = {name: state.empreinte for name, (_, state) in case.sources.items()}
+    results = apply_acceptances(results, load_acceptances(workspace.root.acceptances), snapshots)
+
+    verdict = judge(key, results, counts=counts, sources=statuses)
+    issues = _issues(workspace, case)
+    write_issues_csv(issues, folder / ISSUES_FILE)
+    context = case.context(summary(verdict))
+    write_report(
+        folder / REPORT_FILE,
+        verdict,
+        issues,
+        ReportContext(
+            titre=context.titre,
+            version=next_version(workspace.root.releases, case.date_reference.date()),
+            date_reference=case.date_reference.date(),
+            contracts=contracts,
+            previous=previous,
+            previous_version=latest(workspace.root.releases),
+            outside=_outside(types),
+            fictif=case.fictional,
+        ),
+    )
+    verdict.write(folder / VERDICT_FILE)
+    return verdict
+
+
+def check_codes(types: pl.DataFrame) -> list[RuleResult]:
+    """Warn of type codes that no list of the typology file knows, one result per source.
+
+    Args:
+        types: `source, code_type, statut, enregistrements`.
+    """
+    results = []
+    for (source,), codes in types.group_by("source", maintain_order=True):
+        unseen = codes.filter(pl.col("statut") == "inconnue")
+        shown = ", ".join(
+            f"{code or '(vide)'} ({number(n)})" for code, n in unseen["code_type", "enregistrements"].iter_rows()
+        )
+        results.append(
+            RuleResult(
+                source=str(source),
+                regle=f"{source}.codes.connus",
+                titre="Les codes de type sont connus",
+                gravite="alerte",
+                statut="échec" if unseen.height else "ok",
+                observe=f"codes jamais vus : {shown}"
+                if unseen.height
+                else f"{number(codes.height)} codes, tous connus",
+                attendu="des codes listés dans typologies.yml, publiés ou hors typologie",
+                remede="Ranger ces codes dans assets/referentiel/typologies.yml : une typologie, ou hors_typologie.",
+                nb_valeurs=int(codes["enregistrements"].sum()),
+                nb_echecs=int(unseen["enregistrements"].sum()),
+            )
+        )
+    return results
+
+
+def _outside(types: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Records of each source by type code that is not published."""
+    left_out = types.filter(pl.col("statut") != "publiée")
+    found: dict[str, dict[str, int]] = {}
+    for source, code, count in left_out["source", "code_type", "enregistrements"].iter_rows():
+        found.setdefault(source, {})[code or "(vide)"] = count
+    return found
+
+
+def _stored(path: Path) -> Verdict | None:
+    try:
+        return read_verdict(path)
+    except QualityRefused:
+        return None
+
+
+def previous_counts(workspace: Workspace) -> Counts | None:
+    """Counts of the last promoted release, the ones movements are measured against; None when there is none."""
+    version = latest(workspace.root.releases)
+    if version is None:
+        return None
+    return read_verdict(find(workspace.root.releases, version) / "qualite" / VERDICT_FILE).comptages
+
+
+def summary(verdict: Verdict) -> VerdictSummary:
+    """The verdict as the manifest keeps it."""
+    return VerdictSummary(statut=verdict.statut, cle=verdict.cle, comptes=verdict.comptes)
+
+
+def _status(spec: SourceSpec, state: SourceState, date_reference: datetime) -> SourceStatus:
+    day = state.date_fichier
+    return SourceStatus(
+        id=spec.id,
+        titre=spec.title,
+        etat=state.etat,
+        refus=state.refus,
+        requise=spec.required,
+        empreinte=state.empreinte,
+        date_fichier=day.date() if day else None,
+        age_jours=(date_reference - day).days if day else None,
+        age_max_jours=spec.max_age_days,
+        lignes_lues=state.lignes_lues,
+        lignes_utilisables=state.lignes_utilisables,
+        sous_minimum=state.sous_minimum,
+        borne_min=spec.bounds.min,
+        borne_max=spec.bounds.max,
+    )
+
+
+def _issues(workspace: Workspace, case: Case) -> pl.DataFrame:
+    names = [issues_table(spec) for spec, state in case.sources.values() if state.etat != "absente"]
+    return concat_issues(workspace.tables.read(name) for name in [*names, *_ISSUE_TABLES])
