@@ -5,6 +5,7 @@ says which table it is. Hour strings are kept as published, faults included: men
 """
 
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sources.cells import RecordCells, plain_text
 from sources.reading import ReadResult, check_columns, records_frame, set_aside_duplicates
 from sources.spec import SourceSpec
 from sources.tabular import kept_text
+from sources.workbook import refuse_oversized
 
 Row = Mapping[str, Any]
 
@@ -62,11 +64,13 @@ def _sheet(path: Path, resource: str, kind: str, spec: SourceSpec, issues: Issue
     """The rows of a workbook's one sheet, every cell as text."""
     subject = f"source {spec.id} ({resource})"
     try:
-        workbook = fastexcel.read_excel(path)
+        data = path.read_bytes()
+        refuse_oversized(data, subject)
+        workbook = fastexcel.read_excel(data)
         names = workbook.sheet_names
         # A guessed type would turn 05061 into 5061.
         frame = workbook.load_sheet(0, header_row=0, dtypes="string").to_polars()
-    except fastexcel.FastExcelError as error:
+    except (zipfile.BadZipFile, fastexcel.FastExcelError) as error:
         raise SourceUnreadable(
             subject,
             expected="a whole XLSX workbook",

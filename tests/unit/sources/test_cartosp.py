@@ -116,6 +116,17 @@ def test_refuses_a_truncated_workbook(folder: Path, tmp_path: Path) -> None:
         read({"implantations_05": path}, get_source("cartosp"))
 
 
+def test_refuses_a_cell_lost_in_the_far_corner(tmp_path: Path) -> None:
+    path = tmp_path / "coin.xlsx"
+    book = xlsxwriter.Workbook(str(path))
+    sheet = book.add_worksheet()
+    sheet.write_string(0, 0, "service_id")
+    sheet.write_string(1_048_575, 16_383, "perdu")
+    book.close()
+    with pytest.raises(SourceUnreadable, match="expected a sheet of at most 5000000 cells; found 1048576 rows"):
+        read({"implantations_05": path}, get_source("cartosp"))
+
+
 def test_refuses_a_renamed_column(folder: Path, tmp_path: Path) -> None:
     path = workbook(folder / "bad_renamed_column.csv", tmp_path / "colonne.xlsx")
     with pytest.raises(SourceUnreadable, match=r"column\(s\) service_typologie; found unknown column\(s\) typologie"):
