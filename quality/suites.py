@@ -1,0 +1,358 @@
+"""From a contract to its rules, and from rules to a Great Expectations suite.
+
+Rules are plain data and need no Great Expectations; the suite is where it comes in, imported late because it costs
+seconds and hundreds of megabytes. Running a suite belongs to `quality.validate`.
+
+Three kinds of rule cannot be said to Great Expectations as they are: a foreign key (it looks at one table at a time), a
+constraint on the items of a list, and being a finite number. They are computed by polars into a boolean column added to
+the batch, and the expectation is that this column is true: the outcome is an ordinary Great Expectations result, with
+its counts, its row numbers and its place in the Data Docs, rather than a look-alike built beside it.
+
+A pattern must match the whole value, as in Table Schema, whether or not it is written with `^` and `$`.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pipeline.foundations.errors import WrongUse
+from quality.contract import Column, Contract, ForeignKey, Severity
+from quality.results import number, percent, shorten
+
+#: Gives the values of a column of another table; KeyError when that table or column is not at hand.
+References = Callable[[str, str], pl.Series]
+
+# Python type of a value of each contract type in an Arrow-backed pandas column, as Great Expectations names it.
+_PYTHON = {
+    "texte": "str",
+    "entier": "int",
+    "reel": "float",
+    "booleen": "bool",
+    "date": "date",
+    "liste_texte": "list",
+    "geometrie": "bytes",
+}
+_FRENCH = {
+    "texte": "texte",
+    "entier": "nombre entier",
+    "reel": "nombre réel",
+    "booleen": "booléen",
+    "date": "date",
+    "liste_texte": "liste de textes",
+    "geometrie": "géométrie (WKB)",
+}
+_GX_SEVERITY = {"blocage": "critical", "alerte": "warning"}
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A boolean column to add to the batch: true where the rule holds, null where it says nothing."""
+
+    name: str
+    holds: Callable[[References], pl.Expr]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of one table.
+
+    `regle` is stable: `<layer>.<column>.<kind>`. `columns` are those whose values illustrate a failure. `expectation`
+    is the name of a Great Expectations class, `arguments` what it is built with.
+    """
+
+    table: str
+    regle: str
+    titre: str
+    gravite: Severity
+    attendu: str
+    remede: str
+    expectation: str
+    arguments: Mapping[str, Any]
+    columns: tuple[str, ...] = ()
+    computed: Computed | None = None
+
+
+def rules_of(contract: Contract) -> tuple[Rule, ...]:
+    """Every rule of a contract: structure, number of rows, key, then column after column, then foreign keys.
+
+    Raises:
+        WrongUse: a constraint has no sense on the type of its column, or a pattern is not a regular expression.
+    """
+    rules = [*_table_rules(contract)]
+    for column in contract.columns:
+        rules += _column_rules(contract, column)
+    rules += (_reference_rule(contract, key) for key in contract.foreign_keys)
+    return tuple(rules)
+
+
+def expectation_suite(table: str, rules: Iterable[Rule], computed: Collection[str]) -> Any:
+    """The rules as a `great_expectations.ExpectationSuite` of that name.
+
+    Every expectation carries `meta` `{regle, gravite, titre}`: results are matched by it, never by position.
+
+    Args:
+        table: name given to the suite.
+        rules: rules of that table.
+        computed: names of the boolean columns actually added to the batch, admitted beside the declared ones.
+    """
+    import great_expectations as gx
+
+    expectations = []
+    for rule in rules:
+        arguments = dict(rule.arguments)
+        if "column_set" in arguments:
+            arguments["column_set"] = [*arguments["column_set"], *computed]
+        expectations.append(
+            getattr(gx.expectations, rule.expectation)(
+                **arguments,
+                severity=_GX_SEVERITY[rule.gravite],
+                meta={"regle": rule.regle, "gravite": rule.gravite, "titre": rule.titre},
+            )
+        )
+    return gx.ExpectationSuite(name=table, expectations=expectations)
+
+
+def _table_rules(contract: Contract) -> list[Rule]:
+    names = [c.name for c in contract.columns]
+    mend = f"Corriger le code qui produit la table, ou son contrat (quality/contracts/{contract.table}.yml)."
+    rules = [
+        Rule(
+            contract.table,
+            f"{contract.layer}.colonnes",
+            "Les colonnes sont celles du contrat",
+            "blocage",
+            f"exactement les {number(len(names))} colonnes du contrat",
+            mend,
+            "ExpectTableColumnsToMatchSet",
+            {"column_set": names, "exact_match": True},
+        ),
+        Rule(
+            contract.table,
+            f"{contract.layer}.lignes.minimum",
+            "La table a assez de lignes",
+            "blocage",
+            f"au moins {number(contract.rows.min)} ligne(s)",
+            "Chercher l’étape qui a perdu des lignes ; si la baisse est réelle, revoir rows.min du contrat.",
+            "ExpectTableRowCountToBeBetween",
+            {"min_value": contract.rows.min},
+        ),
+    ]
+    if contract.rows.max is not None:
+        rules.append(
+            Rule(
+                contract.table,
+                f"{contract.layer}.lignes.maximum",
+                "La table n’a pas trop de lignes",
+                "alerte",
+                f"au plus {number(contract.rows.max)} lignes",
+                "Chercher des lignes en double ; si la hausse est réelle, revoir rows.max du contrat.",
+                "ExpectTableRowCountToBeBetween",
+                {"max_value": contract.rows.max},
+            )
+        )
+    if len(contract.key) > 1:
+        rules.append(
+            Rule(
+                contract.table,
+                f"{contract.layer}.cle.unique",
+                f"La clé ({', '.join(contract.key)}) désigne une seule ligne",
+                "blocage",
+                "aucune clé répétée",
+                "Corriger le rapprochement ou l’attribution des identifiants.",
+                "ExpectCompoundColumnsToBeUnique",
+                {"column_list": list(contract.key)},
+                columns=contract.key,
+            )
+        )
+    return rules
+
+
+def _column_rules(contract: Contract, column: Column) -> list[Rule]:
+    _check_sense(contract, column)
+    name, title = column.name, column.title
+    in_key = name in contract.key
+    tolerance = f" pour au moins {percent(column.mostly, 1)} des valeurs" if column.mostly < 1 else ""
+
+    def rule(
+        kind: str,
+        titre: str,
+        attendu: str,
+        remede: str,
+        expectation: str,
+        *,
+        severity: Severity = column.severity,
+        computed: Computed | None = None,
+        **arguments: Any,
+    ) -> Rule:
+        return Rule(
+            contract.table,
+            f"{contract.layer}.{name}.{kind}",
+            titre,
+            severity,
+            attendu,
+            remede,
+            expectation,
+            {"column": computed.name if computed else name, **arguments},
+            columns=(name,),
+            computed=computed,
+        )
+
+    rules = [
+        rule(
+            "type",
+            f"« {title} » est de type {_FRENCH[column.type]}",
+            f"type {_FRENCH[column.type]}",
+            f"Corriger le code qui produit la colonne, ou son type dans quality/contracts/{contract.table}.yml.",
+            "ExpectColumnValuesToBeOfType",
+            severity="blocage",
+            type_=_PYTHON[column.type],
+        )
+    ]
+    if column.required or in_key:
+        rules.append(
+            rule(
+                "obligatoire",
+                f"« {title} » est toujours renseigné",
+                "aucune valeur absente",
+                "Compléter la valeur à la source, ou mettre de côté la ligne en signalant pourquoi.",
+                "ExpectColumnValuesToNotBeNull",
+                severity="blocage" if in_key else column.severity,
+            )
+        )
+    if column.unique or contract.key == (name,):
+        rules.append(
+            rule(
+                "unique",
+                f"« {title} » ne se répète pas",
+                "aucune valeur répétée",
+                "Corriger le rapprochement ou l’attribution des identifiants.",
+                "ExpectColumnValuesToBeUnique",
+                severity="blocage" if in_key else column.severity,
+            )
+        )
+    if column.type == "reel":
+        rules.append(
+            rule(
+                "fini",
+                f"« {title} » est un nombre fini",
+                "ni infini, ni résultat d’un calcul impossible (NaN)",
+                "Corriger le calcul : une valeur inconnue s’écrit vide.",
+                "ExpectColumnValuesToBeInSet",
+                computed=Computed(f"{name} : nombre fini", lambda _: pl.col(name).is_finite()),
+                value_set=[True],
+            )
+        )
+    items = column.type == "liste_texte"
+    if column.pattern is not None:
+        pattern = column.pattern
+        computed = Computed(
+            f"{name} : format de chaque élément",
+            lambda _: _every_item(name, pl.element().str.contains(rf"\A(?:{pattern})\z")),
+        )
+        rules.append(
+            rule(
+                "motif",
+                f"« {title} » suit le format attendu",
+                f"format {pattern}{tolerance}",
+                "Corriger la valeur à la source ou dans sa lecture ; si le format est légitime, revoir le contrat.",
+                "ExpectColumnValuesToBeInSet" if items else "ExpectColumnValuesToMatchRegex",
+                computed=computed if items else None,
+                mostly=column.mostly,
+                **({"value_set": [True]} if items else {"regex": rf"\A(?:{pattern})\Z"}),
+            )
+        )
+    if column.values is not None:
+        values = list(column.values)
+        computed = Computed(
+            f"{name} : valeur de chaque élément", lambda _: _every_item(name, pl.element().is_in(values))
+        )
+        rules.append(
+            rule(
+                "valeurs",
+                f"« {title} » est pris dans la nomenclature",
+                shorten(f"une des valeurs {', '.join(values)}") + tolerance,
+                "Ranger la valeur dans la nomenclature, ou ajouter la valeur au contrat si elle est légitime.",
+                "ExpectColumnValuesToBeInSet",
+                computed=computed if items else None,
+                mostly=column.mostly,
+                value_set=[True] if items else values,
+            )
+        )
+    if column.min is not None or column.max is not None:
+        rules.append(
+            rule(
+                "bornes",
+                f"« {title} » est dans ses bornes",
+                _interval(column) + tolerance,
+                "Corriger la valeur à la source ou le calcul ; si elle est légitime, revoir les bornes du contrat.",
+                "ExpectColumnValuesToBeBetween",
+                mostly=column.mostly,
+                min_value=column.min,
+                max_value=column.max,
+            )
+        )
+    return rules
+
+
+def _reference_rule(contract: Contract, key: ForeignKey) -> Rule:
+    column = contract.column(key.column)
+    target = f"{key.references}.{key.to}"
+
+    def holds(references: References) -> pl.Expr:
+        known = references(key.references, key.to).implode()
+        if column.type == "liste_texte":
+            return _every_item(key.column, pl.element().is_in(known))
+        return pl.col(key.column).is_in(known)
+
+    computed = Computed(f"{key.column} → {target}", holds)
+    return Rule(
+        contract.table,
+        f"{contract.layer}.{key.column}.reference",
+        f"« {column.title} » existe dans {target}",
+        key.severity,
+        f"une valeur de {target}, ou vide",
+        f"Corriger la valeur, ou compléter la table {key.references} (millésime différent ?).",
+        "ExpectColumnValuesToBeInSet",
+        {"column": computed.name, "value_set": [True]},
+        columns=(key.column,),
+        computed=computed,
+    )
+
+
+def _every_item(name: str, test: pl.Expr) -> pl.Expr:
+    """True where every item of the list passes the test; an item that is null does not."""
+    return pl.col(name).list.eval(test.fill_null(False)).list.all()
+
+
+def _interval(column: Column) -> str:
+    unit = f" {column.unit}" if column.unit else ""
+    low, high = (None if v is None else number(int(v) if v.is_integer() else v) for v in (column.min, column.max))
+    if high is None:
+        return f"au moins {low}{unit}"
+    return f"au plus {high}{unit}" if low is None else f"entre {low} et {high}{unit}"
+
+
+def _check_sense(contract: Contract, column: Column) -> None:
+    text = column.type in {"texte", "liste_texte"}
+    faults = []
+    if (column.pattern is not None or column.values is not None) and not text:
+        faults.append("pattern and values are for texte and liste_texte")
+    if (column.min is not None or column.max is not None) and column.type not in {"entier", "reel"}:
+        faults.append("min and max are for entier and reel")
+    if column.unique and column.type == "liste_texte":
+        faults.append("unique is not for liste_texte")
+    if column.pattern is not None:
+        try:
+            re.compile(column.pattern)
+        except re.error as error:
+            faults.append(f"pattern: {error}")
+    if faults:
+        raise WrongUse(
+            f"contract {contract.table}, column {column.name} ({column.type})",
+            expected="constraints that its type can hold",
+            found="; ".join(faults),
+            remedy=f"fix quality/contracts/{contract.table}.yml",
+        )
