@@ -44,17 +44,23 @@ def apply(clause: Clause, table: Table, scope: frozenset[int] | None = None) -> 
         _phone(clause, table, scope)
     elif "CLOSED" in said:
         _close(clause, table, scope)
+    elif "RDV" in said and ("RESERVED" in said or ("ELECTED" in said and "ONLY" not in said)):
+        table.mentions_rdv = True
+        table.remark(clause.text, "accueil-restreint")
+        return
     elif said & {"RDV", "FREE", "BOTH", "ASK"}:
         _reception(clause, table, scope)
     elif "BOOK" in said:
         table.said_both |= "ALSO" in said
         table.mentions_rdv = True
         table.remark(clause.text, "note-non-traduite")
-    elif "RESERVED" in said:
+    elif said & {"RESERVED", "ELECTED"}:
         table.remark(clause.text, "accueil-restreint")
         return
     elif "SCHOOLHOLIDAYS" in said:
         table.holiday_hours |= not clause.spans and not clause.days
+        if "ONLY" in said and not clause.spans:
+            table.narrow(clause.days or scope, change=None)
         table.remark(clause.text, "vacances-hors-mesure")
     elif clause.nth or clause.weeks or clause.dates:
         _restrict(clause, table, scope)
@@ -203,13 +209,16 @@ def _reception(clause: Clause, table: Table, scope: frozenset[int] | None) -> No
         table.said_free_partly = True
     elif "ALSO" in said or ("ASK" not in said and _outside(clause, table, scope)):
         table.said_both = True
-    elif clause.nth or clause.weeks or clause.dates or "SCHOOLHOLIDAYS" in said:
+    elif clause.dates or "SCHOOLHOLIDAYS" in said or (clause.nth and len(clause.days or scope or ALL_DAYS) > 1):
         table.said_rdv = True
         table.remark(clause.text, "note-non-traduite")
         return
     else:
         days = clause.days or scope
-        touched = table.narrow(days, clause.half, clause.spans, change={"rdv": True})
+        change: dict[str, object] = {"rdv": True}
+        if clause.nth or clause.weeks:
+            change["when"] = Condition(clause.nth, clause.weeks)
+        touched = table.narrow(days, clause.half, clause.spans, change=change)
         if (other := clause.exception) and (other.days or other.half):
             table.narrow(other.days or days, other.half, other.spans, change={"rdv": False})
         if not touched and clause.spans and days:

@@ -50,6 +50,8 @@ def _judge(table: Table, text: str) -> Hours:
         return Hours(qualite="exact", regles=rules, telephone_seul=True, **common)  # type: ignore[arg-type]
     if table.unknown or "texte-partiel" in rules or "jours-absents" in rules or "jour-absent" in rules:
         return Hours(qualite="illisible", regles=(*rules, "illisible"), **common)  # type: ignore[arg-type]
+    if "vacances-hors-mesure" in rules:
+        return Hours(qualite="exact", regles=rules, **common)  # type: ignore[arg-type]
     if table.said_rdv or table.said_free or table.said_both:
         return Hours(qualite="exact", regles=(*rules, "rendez-vous-sans-heures"), **common)  # type: ignore[arg-type]
     if table.closed or table.closures:
@@ -64,7 +66,8 @@ def _osm(text: str, note: str | None) -> Hours:
     osm = read_osm(text, table)
     if osm is None:
         french = read_texte(text, note)
-        french.rule("texte-francais" if french.slots else "illisible")
+        if french.slots:
+            french.rule("texte-francais")
         return _judge(french, text)
     for comment in _COMMENT.findall(osm):
         _modalite_words(comment, table)

@@ -66,9 +66,18 @@ class _Draft:
 
     @property
     def empty(self) -> bool:
-        return not (
-            self.days or self.times or self.said or self.words or self.half or self.nth or self.dates or self.exception
+        parts = (
+            self.days,
+            self.times,
+            self.said,
+            self.words,
+            self.half,
+            self.nth,
+            self.weeks,
+            self.dates,
+            self.exception,
         )
+        return not any(parts)
 
     def take(self, token: Token) -> None:
         """Add one token's meaning."""
@@ -182,7 +191,7 @@ def _starts_clause(draft: _Draft, sequence: Sequence[Token], position: int) -> _
             fresh = _Draft(inherited=same_days)
         case "MORNING" | "AFTERNOON" if other_half and draft.said & _MODES:
             fresh = _Draft(inherited=same_days)
-        case "CLOSED" if draft.times or draft.said & {"RDV", "FREE", "BOTH", "ALSO", "RESERVED"}:
+        case "CLOSED" if draft.times or draft.said & {"RDV", "FREE", "BOTH", "ALSO", "RESERVED", "ELECTED"}:
             fresh = _Draft()
         case "PLUS" if draft.times:
             fresh = _Draft(inherited=same_days, said={"ALSO"})
@@ -213,6 +222,8 @@ def _drafts(sequence: Sequence[Token]) -> Iterator[_Draft]:
             if fresh is not None:
                 if not draft.empty:
                     yield draft
+                # a subject that was not understood still holds: "Salle des fêtes : lundi 9h-12h, mardi 14h-16h"
+                fresh.words = draft.words[:1]
                 draft = fresh
                 draft.said |= heading
         target = draft

@@ -43,7 +43,7 @@ def _open(clause: Clause, days: frozenset[int], table: Table) -> None:
         spans = list(merge(clause.spans))
     table.slots += [Slot(day, *span, when=when, rdv=rdv) for day in sorted(days) for span in spans if span]
     table.rule(*clause.rules)
-    if "RESERVED" in clause.said:
+    if clause.said & {"RESERVED", "ELECTED"}:
         table.remark(clause.text, "accueil-restreint")
     if "SCHOOLTIME" in clause.said:
         table.closures.append("SH off")
