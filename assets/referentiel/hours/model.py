@@ -5,7 +5,7 @@ are minutes after midnight; an end above 1440 is after midnight, the next day.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 DAYS: Final = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
@@ -255,8 +255,3 @@ def write(slots: Sequence[Slot], closures: Sequence[str] = (), unknown: Iterable
     missing = set(unknown) - used
     tail = [f"{day_selector(missing)} unknown"] if missing else []
     return "; ".join(["".join(written), *tail, *dict.fromkeys(closures)])
-
-
-def with_measure(hours: Hours, weekly: float | None) -> Hours:
-    """The same hours, with their weekly measure."""
-    return replace(hours, heures_hebdo=weekly)

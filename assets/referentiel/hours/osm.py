@@ -24,7 +24,7 @@ _MONTH = "|".join(MONTHS)
 _DAY_ITEM = rf"(?:(?:{_DAY})\[-?\d(?:[,-]-?\d)*\]|(?:{_DAY})-(?:{_DAY})|{_DAY}|PH|SH)"
 _DATE_ITEM = rf"(?:(?:{_MONTH})(?: \d{{1,2}})?(?:-(?:(?:{_MONTH})(?: \d{{1,2}})?|\d{{1,2}}))?)"
 _WEEK_ITEM = r"\d{1,2}(?:-\d{1,2}(?:/\d{1,2})?)?"
-_TIME = r"\d{1,2}:\d{2}-\d{1,2}:\d{2}"
+_TIME = r"\d{1,2}:[0-5]\d-\d{1,2}:[0-5]\d"
 _RULE: Final = re.compile(
     rf"(?:(?P<dates>{_DATE_ITEM}(?:,{_DATE_ITEM})*):? ?)?"
     rf"(?:week ?(?P<weeks>{_WEEK_ITEM}(?:,{_WEEK_ITEM})*) ?)?"
@@ -91,7 +91,7 @@ def _spans(text: str) -> tuple[Span, ...] | None:
         first, last = (_minutes(t) for t in item.strip().split("-"))
         if last <= first:
             last += MIDNIGHT
-        if first >= MIDNIGHT or last > 2 * MIDNIGHT or first % 60 != first % 60 or last - first > MIDNIGHT:
+        if first >= MIDNIGHT or last > 2 * MIDNIGHT or last - first > MIDNIGHT:
             return None
         spans.append((first, last))
     return merge(spans)

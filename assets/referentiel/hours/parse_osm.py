@@ -173,7 +173,7 @@ def read_osm(text: str, table: Table) -> str | None:
     current = "".join((", " if extra else "; ") + part for extra, _, part in parts)[2:]
     rules = notation.parse(current)
     if rules is None:
-        return current if current and not table_looks_french(current) and validate(current) else None
+        return current if current and not _looks_french(current) and validate(current) else None
     rules = tuple(_without_empty(rule, source, table) for rule, (_, source, _) in zip(rules, parts, strict=True))
     if all(rule.state == "unknown" for rule in rules):
         return None
@@ -184,7 +184,7 @@ def read_osm(text: str, table: Table) -> str | None:
     return written if validate(written) else None
 
 
-def table_looks_french(text: str) -> bool:
+def _looks_french(text: str) -> bool:
     """True when the text holds words, outside quotes, that no OSM string has."""
     bare = re.sub(r'"[^"]*"', "", text)
     known = {*DAYS, *MONTHS, "off", "closed", "open", "unknown", "week", "easter", "sunrise", "sunset", "dawn", "dusk"}

@@ -35,9 +35,10 @@ def _locate(gazetteer, **values):
         "commune": None,
         "longitude": None,
         "latitude": None,
+        "mairie": False,
         **values,
     }
-    schema = {k: pl.Float64 if k in ("longitude", "latitude") else pl.String for k in row}
+    schema = {k: pl.Float64 if k in ("longitude", "latitude") else pl.String for k in row} | {"mairie": pl.Boolean}
     issues = IssueLog("essai")
     frame = locate(pl.DataFrame([row], schema=schema), gazetteer, issues)
     return frame.row(0, named=True), issues.frame()["regle"].to_list()
@@ -100,3 +101,13 @@ def test_a_corrected_swap_says_so(gazetteer):
     row, _ = _locate(gazetteer, code_insee="05001", longitude=44.05, latitude=6.05)
     assert row["position_methode"] == "axes inversés corrigés"
     assert row["lieu_latitude"] == 44.05
+
+
+@pytest.mark.parametrize(
+    ("mairie", "position", "rule"), [(True, None, "hors-commune"), (False, 5.95, "commune-voisine")]
+)
+def test_a_mairie_is_in_its_commune_another_service_may_stand_next_door(gazetteer, mairie, position, rule):
+    row, met = _locate(gazetteer, code_insee="05001", longitude=5.95, latitude=44.05, mairie=mairie)  # about 4 km
+    assert row["lieu_longitude"] == position
+    assert met == [rule]
+    assert row["position_methode"] == (None if mairie else "source, hors de la commune")

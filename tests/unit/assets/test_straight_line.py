@@ -86,3 +86,17 @@ def test_people_start_from_the_mairie_not_from_the_middle_of_the_commune():
     )
     rows = origins(communes, counters).to_dicts()
     assert [(r["longitude"], r["origine"]) for r in rows] == [(6.1, "mairie"), (6.2, "point intérieur")]
+
+
+def test_a_counter_of_the_commune_that_nobody_places_makes_the_distance_unknown():
+    starts = _starts([("05001", "05", 6.0, 44.5, "mairie"), ("05002", "05", 6.1, 44.5, "mairie")])
+    counters = _counters(
+        [
+            ("A", "Caf", "C", "05001", "05", None, None),  # in 05001, somewhere
+            ("B", "Caf", "C", "05002", "05", 6.1, 44.5),
+            ("C", "Caf", "C", "05002", "05", None, None),  # 05002 has a placed one too
+        ]
+    )
+    rows = nearest_counters(starts, counters, ["Caf"]).to_dicts()
+    assert [r["statut"] for r in rows] == ["service de la commune sans position", "calculée"]
+    assert [r["distance_vol_oiseau_m"] for r in rows] == [None, 0.0]
