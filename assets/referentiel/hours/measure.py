@@ -13,7 +13,7 @@ gives an nth weekday 12/52.18, months their share of the year, a date without ye
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -144,21 +144,29 @@ def _selectors(rule: notation.Rule) -> notation.Rule:
     return notation.Rule(rule.dates, rule.weeks, rule.days)
 
 
+def _states(text: str, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime, State]]:
+    """What the strict parser says from one date to another, year by year: it stops at the first gap of over a year."""
+    evaluator = OpeningHours(text)
+    for year in range(first.year, last.year):
+        stop = datetime(year + 1, 1, 1)
+        for start, end, state, _ in evaluator.intervals(datetime(year, 1, 1), stop):
+            yield start, min(end or stop, stop), state
+
+
 def _evaluated_profile(text: str) -> Profile | None:
     """Profile read from the strict parser itself, for what `osm` does not handle: nights, years, other selectors."""
     years = [int(year) for year in _YEAR.findall(text)]
     first = datetime(min(years), 1, 1) if years else datetime.combine(CYCLE_START, datetime.min.time())
     last = datetime(max(years) + 1, 1, 1) if years else first + timedelta(days=CYCLE_DAYS)
     by_day: dict[date, list[Span]] = {}
-    for start, end, state, _ in OpeningHours(text).intervals(first, last):
+    for start, end, state in _states(text, first, last):
         if state == State.UNKNOWN:
             return None
         if state != State.OPEN:
             continue
-        stop = min(end, last) if end else last
-        while start < stop:
+        while start < end:
             midnight = datetime.combine(start.date() + timedelta(days=1), datetime.min.time())
-            piece = min(stop, midnight)
+            piece = min(end, midnight)
             minutes = int((piece - datetime.combine(start.date(), datetime.min.time())).total_seconds() // 60)
             by_day.setdefault(start.date(), []).append((start.hour * 60 + start.minute, minutes))
             start = piece

@@ -17,7 +17,7 @@ from typing import Any, Final
 from assets.referentiel.hours.apply import apply_text
 from assets.referentiel.hours.clock import load_json, span
 from assets.referentiel.hours.lexicon import fold
-from assets.referentiel.hours.model import ALWAYS, JOURS, Slot, Span, Table, merge
+from assets.referentiel.hours.model import ALWAYS, JOURS, MIDNIGHT, Slot, Span, Table, merge
 
 _PAIRS: Final = (("valeur_heure_debut_1", "valeur_heure_fin_1"), ("valeur_heure_debut_2", "valeur_heure_fin_2"))
 
@@ -55,6 +55,10 @@ def _read(plage: Mapping[str, Any]) -> _Range:
             continue
         if found:
             spans.append(found)
+    if any(end - start >= MIDNIGHT and start for start, end in merge(spans)):  # a night run into the day before
+        own.rule("plage-inversee")
+        own.unknown |= own.days
+        spans = []
     if spans and not own.days:
         own.rule("jour-absent")
         own.remark(f"sans jour : {spans}")
