@@ -84,6 +84,12 @@ class SourceSpec(_Strict):
     options: dict[str, Any] = {}  # the reader's own settings, validated by the reader
     notes: str = ""
 
+    def imagined(self) -> "SourceSpec":
+        """The declaration of an invented copy of this feed: says so, and holds no bounds, which speak of the real one."""
+        return self.model_copy(
+            update={"title": f"{self.title} (flux fictif)", "bounds": Bounds(min=1, max=self.bounds.max)}
+        )
+
     def resource(self, resource_id: str) -> Resource:
         """The resource of that id.
 

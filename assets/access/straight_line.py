@@ -1,8 +1,8 @@
 """Straight-line distance from each commune to its nearest counter of each typology.
 
-As the crow flies, and named so: `distance_vol_oiseau_m`. Distances are measured in the projected system of the territory
-and counters on the other side of a département's border count (METHODS §4.1, nearest counter). Road times are another
-module's job and never share a column with these.
+As the crow flies, and named so: `distance_vol_oiseau_m`. Distances are measured in the projected system of the territory,
+and counters on the other side of a département's border count. Road times are another module's job and never share a
+column with these.
 """
 
 import numpy as np
@@ -87,17 +87,16 @@ def nearest_counters(starts: pl.DataFrame, counters: pl.DataFrame, typologies: l
     starts = starts.with_columns(epsg_expr(pl.col("code_departement")).alias("_epsg"))
     parts = []
     for (epsg,), group in starts.group_by("_epsg", maintain_order=True):
-        here = placed.filter(pl.col("_epsg") == epsg)
-        from_xy = np.column_stack(project(group["longitude"].to_numpy(), group["latitude"].to_numpy(), int(str(epsg))))
+        system = None if epsg is None else int(str(epsg))
+        here = placed.filter(pl.col("_epsg") == (system or -1))
+        from_xy = np.column_stack(project(group["longitude"].to_numpy(), group["latitude"].to_numpy(), system))
         known = np.isfinite(from_xy).all(axis=1)
         for typology in typologies:
             of_type = here.filter(pl.col("service_typologie") == typology)
             distance = np.full(group.height, np.nan)
             index = np.zeros(group.height, dtype=np.int64)
             if of_type.height and known.any():
-                to_xy = project(
-                    of_type["lieu_longitude"].to_numpy(), of_type["lieu_latitude"].to_numpy(), int(str(epsg))
-                )
+                to_xy = project(of_type["lieu_longitude"].to_numpy(), of_type["lieu_latitude"].to_numpy(), system)
                 distance[known], index[known] = cKDTree(np.column_stack(to_xy)).query(from_xy[known])
             found = np.isfinite(distance)
             chosen = of_type[["service_id", "lieu_code_departement"]][index] if of_type.height else None

@@ -46,12 +46,11 @@ def source_asset(spec: SourceSpec, *, retries: bool = True) -> dg.AssetsDefiniti
             )
         ],
     )
-    def asset(
-        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    def asset(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult[None]]:
 
+        declared = spec.imagined() if workspace.fictional else spec
         state = ingest(
-            spec,
+            declared,
             snapshots=workspace.snapshots,
             tables=workspace.tables,
             mirror=workspace.mirror,

@@ -132,8 +132,11 @@ def ingest(
                 snapshots.refuse(candidate, str(fault))
     state = _settle(spec, current, tables, result, faults=faults, below=below, frozen=frozen)
     _write_state(snapshots.root / spec.id / "etat.json", state)
-    for text in faults:
-        reporter().note(f"{spec.id} ({state.etat}) : {text}")
+    if state.etat == "absente" and not spec.required:
+        reporter().note(f"{spec.id} : absente, continue sans elle ({_reasons(faults)})")
+    else:
+        for text in faults:
+            reporter().note(f"{spec.id} ({state.etat}) : {text}")
     if state.etat == "absente" and spec.required:
         raise SourceUnreadable(
             f"source {spec.id}",
@@ -158,6 +161,12 @@ def _last_good(snapshots: SnapshotStore, source_id: str, resource_id: str, fault
     except SourceUnreadable as fault:
         faults.append(str(fault))
         return None
+
+
+def _reasons(faults: list[str]) -> str:
+    """What was found, once each: enough for a feed a build can do without."""
+    found = (text.partition("; found ")[2].partition(". Remedy:")[0] or text for text in faults)
+    return " ; ".join(dict.fromkeys(found)) or "jamais obtenue"
 
 
 def _paths(current: Mapping[str, Snapshot | None]) -> dict[str, Path]:

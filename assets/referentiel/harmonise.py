@@ -166,7 +166,7 @@ def count_types(source: str, nomenclature: str, records: pl.DataFrame, typologie
     `statut` is `publiée`, `hors typologie` or `inconnue` (a code never seen before).
     """
     counts = (
-        records.explode("codes_type")
+        records.explode("codes_type", empty_as_null=True)
         .group_by(pl.col("codes_type").fill_null("").alias("code_type"))
         .agg(pl.len().cast(pl.Int64).alias("enregistrements"))
         .sort("enregistrements", "code_type", descending=[True, False])

@@ -1,8 +1,9 @@
 """Same counter or not: put the constats of one counter in one group.
 
-Two constats are linked when an exact key says so, or when they have the same typology and commune and either nearly the
-same place, or no rival: each feed lists a single counter of that typology in the commune. Constats of one feed are never linked together by place: a feed that lists two counters side by side means
-two counters. Which constat to believe is `decide`.
+Two constats are linked when an exact key says so, or when they have the same typology and commune and either nearly
+the same place, or no rival: each feed lists a single counter of that typology in the commune. Constats of one feed are
+never linked together by place: a feed that lists two counters side by side means two counters. Which constat to
+believe is `decide`.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ from pipeline.foundations.text import key
 
 #: Two constats of one typology this close, in one commune and from two feeds, are one counter.
 SAME_PLACE_M = 150.0
-#: The only one of its typology in its commune for both feeds: the same counter, unless the feeds place it this far apart.
+#: The only one of its typology in its commune for both feeds: one counter, unless they place it this far apart.
 ALONE_M = 5_000.0
 
 

@@ -71,7 +71,7 @@ class Gazetteer:
             line = shapely.shortest_line(self._polygons[index[i]], shapely.Point(longitude[i], latitude[i]))
             ends = shapely.get_coordinates(line)
             code = codes[i]
-            departement = code[:3] if code.startswith("97") else code[:2]
+            departement = code[:3] if code.startswith(("97", "98")) else code[:2]
             x, y = project(ends[:, 0], ends[:, 1], epsg_of_departement(departement))
             distances[i] = float(np.hypot(x[1] - x[0], y[1] - y[0]))
         return distances
@@ -197,6 +197,10 @@ def _believe_coordinates(frame: pl.DataFrame, gazetteer: Gazetteer, issues: Issu
             method[i] = "axes inversés corrigés"
         longitude[mended], latitude[mended] = latitude[mended], longitude[mended]
         outside[mended] = 0.0
+        # A commune without an outline cannot hold its points, but a point inside another commune is not in it.
+        blind = with_commune[np.isnan(outside[with_commune])]
+        elsewhere = gazetteer.commune_at(longitude[blind], latitude[blind])
+        outside[blind] = [0.0 if code is None else np.inf for code in elsewhere]
         hall = frame["mairie"].to_numpy()
         limit = np.where(hall, TOLERANCE_M, NEXT_COMMUNE_M)
         far = with_commune[outside[with_commune] > limit[with_commune]]

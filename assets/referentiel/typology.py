@@ -26,6 +26,7 @@ class Typology(BaseModel):
     libelle: str
     thematique: str
     nomenclature_principale: str
+    officielle: bool = True  # of the State's own vocabulary, or our extension
     codes: Mapping[str, tuple[str, ...]] = {}
 
 

@@ -90,7 +90,8 @@ def open_case(workspace: Workspace, departements: Sequence[str]) -> Case:
     Raises:
         CspError: a table is missing, or no source was ever read.
     """
-    states = {s.id: (s, read_state(workspace.snapshots.root, s.id)) for s in all_sources().values()}
+    specs = [s.imagined() if workspace.fictional else s for s in all_sources().values()]
+    states = {s.id: (s, read_state(workspace.snapshots.root, s.id)) for s in specs}
     downloads = [f.date_telechargement for _, state in states.values() for f in state.fichiers]
     if not downloads:
         raise CspError(

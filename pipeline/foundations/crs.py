@@ -7,21 +7,35 @@ import numpy.typing as npt
 import polars as pl
 from pyproj import Transformer
 
-#: EPSG codes by three-character overseas département code; everything else is mainland France (with Corsica).
-_OVERSEAS = {"971": 5490, "972": 5490, "973": 2972, "974": 2975, "976": 4471, "975": 4467, "977": 5490, "978": 5490}
+#: EPSG code of each overseas territory, by département or collectivity code; metropolitan France (Corsica included) is
+#: MAINLAND. An overseas code that is not here (TAAF, Clipperton) has no system: nothing is measured there.
+_OVERSEAS = {
+    "971": 5490,
+    "972": 5490,
+    "973": 2972,
+    "974": 2975,
+    "975": 4467,
+    "976": 4471,
+    "977": 5490,
+    "978": 5490,
+    "986": 32701,
+    "987": 3297,
+    "988": 3163,
+}
 MAINLAND = 2154
 
 Floats = npt.NDArray[np.float64]
 
 
-def epsg_of_departement(code: str) -> int:
-    """EPSG code of the projected system in which distances of that département are measured."""
-    return _OVERSEAS.get(code, MAINLAND)
+def epsg_of_departement(code: str) -> int | None:
+    """EPSG code of the projected system in which distances of that département are measured; None without any."""
+    return _OVERSEAS.get(code) if code.startswith(("97", "98")) else MAINLAND
 
 
 def epsg_expr(departement: pl.Expr) -> pl.Expr:
     """`epsg_of_departement` over a column of département codes."""
-    return departement.replace_strict(_OVERSEAS, default=MAINLAND, return_dtype=pl.Int32)
+    overseas = departement.replace_strict(_OVERSEAS, default=None, return_dtype=pl.Int32)
+    return pl.when(departement.str.contains("^9[78]")).then(overseas).otherwise(pl.lit(MAINLAND, dtype=pl.Int32))
 
 
 @cache
@@ -29,8 +43,11 @@ def _transformer(source: int, target: int) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
-def project(longitude: Floats, latitude: Floats, epsg: int) -> tuple[Floats, Floats]:
-    """WGS84 degrees -> metres in the given projected system."""
+def project(longitude: Floats, latitude: Floats, epsg: int | None) -> tuple[Floats, Floats]:
+    """WGS84 degrees -> metres in the given projected system; NaN where there is no system."""
+    if epsg is None:
+        nowhere = np.full(len(longitude), np.nan)
+        return nowhere, nowhere
     x, y = _transformer(4326, epsg).transform(longitude, latitude)
     return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 

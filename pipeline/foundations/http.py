@@ -392,7 +392,7 @@ def _from_mirror(
     try:
         if not source.is_file():
             raise _Fault(
-                f"a copy of it in the mirror {mirror}, laid out as <host>/<path>",
+                "a copy of it in the mirror, laid out as <host>/<path>",
                 "no such file",
                 "add the file to the mirror, or run without it",
             )

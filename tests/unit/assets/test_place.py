@@ -81,6 +81,7 @@ INSIDE = {"longitude": 6.05, "latitude": 44.05}
         ({"code_insee": "05001", "longitude": 1.65, "latitude": 46.85}, "05001", "code", None, ["hors-commune"]),
         ({"code_insee": "97502", "longitude": -56.4, "latitude": 46.8}, "97502", "code", -56.4, []),
         ({"code_insee": "97502", "longitude": -56.4, "latitude": 480.0}, "97502", "code", None, ["hors-territoire"]),
+        ({"code_insee": "97502", **INSIDE}, "97502", "code", None, ["hors-commune"]),
         ({"commune": "Nulle-Part"}, None, None, None, ["sans-commune"]),
     ],
 )
