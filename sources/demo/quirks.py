@@ -68,10 +68,11 @@ def plan(world: World, supply: Supply, lists: Mapping[str, Iterable[Counter]], s
     result = Plan()
     feeds = {"dila": supply.directory, "france_services": supply.france_services, "caf": supply.caf, **lists}
     used: set[str] = set()
-    times = max(1, len(world.departements) // 8)
+    often = max(1, len(world.departements) // 8)
     for quirk in QUIRKS:
         counters = [c for c in feeds.get(quirk.feed, ()) if quirk.among(world, c)]
         fresh = [c for c in counters if c.key not in used] or counters
+        times = 1 if quirk.feed in lists else often  # a list is about one département, whatever the world's size
         for position in rng.permutation(len(fresh))[:times]:
             counter = fresh[int(position)]
             used.add(counter.key)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.foundations.urls import mirror_file
-from sources.demo import quirks, wire_caf, wire_cog, wire_dila, wire_france_services, wire_lists
+from sources.demo import grid, quirks, roads, wire_caf, wire_cog, wire_dila, wire_france_services, wire_lists
 from sources.demo.geography import World, build_world
 from sources.demo.months import Changes, edition_date, evolve
 from sources.demo.supply import Counter, Supply, build_supply
@@ -128,6 +128,42 @@ def _changes(changes: Changes, supply: Supply, previous: Supply, seed: int) -> t
         ids(changes.renamed, supply),
         ids(changes.rescheduled, supply),
     )
+
+
+@dataclass(frozen=True)
+class TerritoryFacts:
+    """What `write_territory` wrote: the files, and their totals."""
+
+    grid_200m: Path
+    grid_1km: Path
+    roads: Path
+    persons: float
+    cells: int
+    segments: int
+
+
+def write_territory(
+    folder: Path, *, departements: int = 2, communes_per_departement: int = 60, seed: int = 20260101
+) -> TerritoryFacts:
+    """Write the population grid (Parquet, 200 m and 1 km) and the roads (GeoPackage) of the same fictional France.
+
+    The files are named in `folder`, not laid out by URL. Arguments and errors are those of `write_mirror`.
+    """
+    world = build_world(departements, communes_per_departement, seed)
+    cells = grid.grid_200m(world, seed)
+    network = roads.segments(world, seed)
+    facts = TerritoryFacts(
+        folder / "carreaux_200m.parquet",
+        folder / "carreaux_1km.parquet",
+        folder / "troncon_de_route.gpkg",
+        float(cells["ind"].sum()),
+        len(cells),
+        len(network),
+    )
+    grid.write_grid(facts.grid_200m, cells)
+    grid.write_grid(facts.grid_1km, grid.grid_1km(cells))
+    roads.write_roads(facts.roads, world, network)
+    return facts
 
 
 def quirk_table(facts: DemoFacts) -> str:

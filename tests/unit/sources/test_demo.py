@@ -113,7 +113,7 @@ def test_neither_the_process_nor_its_clock_shows(demo: Mirror, tmp_path: Path) -
         f"from pathlib import Path; from sources.demo.write import write_mirror; write_mirror(Path({str(tmp_path)!r}))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=_SOURCES.parent)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=environment, cwd=_SOURCES.parent)
     assert {n: hashlib.sha256((tmp_path / n).read_bytes()).hexdigest() for n in demo.facts.files} == demo.digests()
 
 
