@@ -100,13 +100,14 @@ def structural(world: World, supply: Supply) -> dict[str, list[str]]:
     for counter in supply.directory:
         by_point.setdefault((counter.x, counter.y), []).append(counter)
     groups = [group for group in by_point.values() if len(group) > 1]
+    listed = {c.key for c in supply.directory}
     olds = {old.code for c in world.communes for old in c.deleguees if old.code != c.code}
     return {
         "mairie-deleguee": [c.key for c in supply.directory if c.nom.startswith("Mairie déléguée")],
         "code-commune-deleguee": [c.key for c in supply.directory if c.insee in olds],
         "cite-administrative": [c.key for g in groups if all(c.type not in _FRONT_OFFICE for c in g) for c in g],
         "ccas-en-mairie": [c.key for g in groups if any(c.type == "mairie" for c in g) for c in g if c.type == "ccas"],
-        "fs-hors-annuaire": [c.key for c in supply.france_services if c.key not in {d.key for d in supply.directory}],
+        "fs-hors-annuaire": [c.key for c in supply.france_services if c.key not in listed],
         "bus-au-depot": [c.key for c in supply.france_services if c.format == "Bus_équivalent"],
     }
 

@@ -177,6 +177,10 @@ def test_the_size_of_france(tmp_path: Path) -> None:
     assert facts.population == pytest.approx(68e6, rel=0.01)
     assert 60_000 <= facts.records["dila"] <= 80_000
     assert 3_000 <= facts.records["france_services"] <= 4_500
+    for spec in discover(_SOURCES).values():
+        for resource in spec.resources:
+            file = mirror_file(tmp_path, resource.url)
+            assert not file.is_file() or file.stat().st_size < resource.max_mb << 20, resource.url
 
 
 # --- labels ------------------------------------------------------------------------------------------------------
