@@ -30,17 +30,24 @@ CONSTAT_COLUMNS = (
     "service_modalite_d_accueil",
     "horaires_texte",
     "horaires_qualite",
+    "id_officiel",
     "service_id_dila",
+    "service_id_finess",
+    "service_id_bpe",
     "service_siret",
     "lieu_code_insee",
     "lieu_code_departement",
     "lieu_longitude",
     "lieu_latitude",
     "lieu_adresse",
+    "lieu_id_ban",
     "commune_methode",
     "position_methode",
     "telephone",
+    "courriel",
     "site_web",
+    "hote_id",
+    "hote_nom",
     "ancien_id",
     "partenaire",
     "partenaire_id",
@@ -113,7 +120,11 @@ def harmonise(
         siret.alias("service_siret"),
         _type_structure(),
         _address().alias("lieu_adresse"),
-        pl.when(pl.col("id_dila").is_not_null()).then(pl.format("DILA:{}", "id_dila")).alias("service_id_dila"),
+        _prefixed("DILA", "id_dila"),
+        _prefixed("FINESS", "id_finess"),
+        _prefixed("BPE", "id_bpe"),
+        pl.col("id_ban").alias("lieu_id_ban"),
+        pl.coalesce("modalite", "service_modalite_d_accueil").alias("service_modalite_d_accueil"),
         pl.coalesce("date_maj", date_source).alias("date_source"),
     )
     issues.add_rows(
@@ -125,6 +136,11 @@ def harmonise(
         severity="info",
     )
     return frame.select(CONSTAT_COLUMNS), issues.frame()
+
+
+def _prefixed(register: str, column: str) -> pl.Expr:
+    """An id of another register as the official files write it: `DILA:…`; null stays null."""
+    return pl.when(pl.col(column).is_not_null()).then(pl.format(register + ":{}", column)).alias(f"service_{column}")
 
 
 def _type_structure() -> pl.Expr:
