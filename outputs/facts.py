@@ -54,6 +54,7 @@ class TableFacts(_Strict):
     cle: tuple[str, ...]
     colonnes: tuple[ColumnFacts, ...]
     geometrie: GeometryFacts | None
+    geopackage: bool = True  # whether the table is a layer of the GeoPackage
     controle: str  # sha256 of the values, geometry excepted: `checksum`
 
 
@@ -78,6 +79,7 @@ def facts(frame: pl.DataFrame, contract: Contract) -> TableFacts:
     return TableFacts(
         layer=contract.layer,
         table=contract.table,
+        geopackage=contract.geopackage,
         titre=contract.title,
         lignes=frame.height,
         cle=contract.key,

@@ -25,6 +25,7 @@ def stages(*, retries: bool = True) -> list[dg.AssetsDefinition]:
         *raw_assets(retries=retries),
         territories.territories,
         referentiel.constats,
+        referentiel.groups,
         referentiel.counters,
         access.distances,
         release.verdict,

@@ -86,6 +86,7 @@ class Contract(_Strict):
     description: str
     key: tuple[str, ...]
     published: bool = True
+    geopackage: bool = True  # long tables are left to GeoParquet and CSV
     licence: str = "lov2"
     geometry: Geometry | None = None
     rows: RowBounds = RowBounds()

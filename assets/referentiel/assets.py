@@ -7,7 +7,8 @@ import polars as pl
 
 from assets.raw.assets import raw_key
 from assets.raw.ingest import SourceState, read_state
-from assets.referentiel.build import constats_tables, counter_tables
+from assets.referentiel.build import constats_tables, counter_tables, group_table
+from assets.referentiel.memory import last_memory
 from pipeline.foundations.preview import preview
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
@@ -15,7 +16,18 @@ from sources.registry import all_sources
 from sources.spec import SourceSpec
 
 CONSTATS = ("referentiel__constats", "referentiel__issues", "referentiel__types")
-COUNTERS = ("referentiel__implantations", "referentiel__permanences", "referentiel__itinerances")
+GROUPS = "referentiel__groupes"
+#: The published tables, with what they are.
+COUNTERS = {
+    "referentiel__implantations": "Implantations : une ligne par service et par lieu.",
+    "referentiel__permanences": "Permanences : services tenus de temps en temps chez un hôte.",
+    "referentiel__itinerances": "Itinérances : arrêts des services mobiles.",
+    "referentiel__lieux": "Lieux : où un ou plusieurs services reçoivent.",
+    "referentiel__provenance": "D'où vient chaque groupe de champs publié.",
+    "referentiel__conflits": "Désaccords entre sources, avec les deux valeurs.",
+    "referentiel__registre": "Tous les identifiants jamais donnés et ce qu'ils sont devenus.",
+    "referentiel__ponts": "Correspondance entre nos identifiants et ceux des sources.",
+}
 
 _FEEDS = [spec for spec in all_sources().values() if spec.kind == "counters"]
 
@@ -60,37 +72,64 @@ def constats(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Non
     )
 
 
+@dg.asset(
+    key=GROUPS,
+    deps=["referentiel__constats"],
+    group_name="referentiel",
+    kinds={"parquet"},
+    description="Constats d'un même point d'accueil, d'une source à l'autre et dans une même source.",
+)
+def groups(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+    """Link the constats of one counter."""
+    tables = workspace.tables
+
+    def compute() -> dict[str, pl.DataFrame]:
+        reporter().step("appariement des sources")
+        return {GROUPS: group_table(tables.read("referentiel__constats"))}
+
+    made = tables.make([GROUPS], inputs={"constats": tables.content("referentiel__constats")}, compute=compute)
+    frame = tables.read(GROUPS)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": frame.height,
+            "points d'accueil": frame["groupe_id"].n_unique(),
+            "recalculé": made[GROUPS][1],
+        }
+    )
+
+
 @dg.multi_asset(
     name="referentiel",
     specs=[
         dg.AssetSpec(
             name,
-            deps=["referentiel__constats", "territories__communes"],
+            deps=["referentiel__constats", GROUPS, "territories__communes"],
             group_name="referentiel",
             kinds={"parquet"},
             description=text,
         )
-        for name, text in zip(
-            COUNTERS,
-            (
-                "Implantations : une ligne par service et par lieu.",
-                "Permanences : services tenus de temps en temps chez un hôte.",
-                "Itinérances : arrêts des services mobiles.",
-            ),
-            strict=True,
-        )
+        for name, text in COUNTERS.items()
     ],
 )
 def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult[None]]:
-    """Link, decide, identify, and shape the three published tables."""
+    """Decide, identify with the memory of the last promoted release, and shape the published tables."""
     tables = workspace.tables
-    inputs = {n: tables.content(n) for n in ("referentiel__constats", "territories__communes")}
+    read = ("referentiel__constats", GROUPS, "territories__communes")
+    memory = last_memory(workspace.root.releases)
+    states = [state for _, state in _feeds_in_use(workspace).values()]
+    today = max(f.date_telechargement for state in states for f in state.fichiers).date()
 
     def compute() -> dict[str, pl.DataFrame]:
         reporter().step("référentiel des points d'accueil")
-        return counter_tables(tables.read("referentiel__constats"), tables.read("territories__communes"))
+        constats, groupes, communes = (tables.read(name) for name in read)
+        return counter_tables(constats, groupes, communes, memory=memory, today=today)
 
-    made = tables.make(COUNTERS, inputs=inputs, compute=compute)
+    made = tables.make(
+        COUNTERS,
+        inputs={name: tables.content(name) for name in read} | {"mémoire": memory.digest},
+        parameters=str(today),
+        compute=compute,
+    )
     for name in COUNTERS:
         frame = tables.read(name)
         metadata: dict[str, dg.RawMetadataValue] = {

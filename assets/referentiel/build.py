@@ -1,4 +1,4 @@
-"""The référentiel stage from end to end, as two functions on frames: feeds -> constats, constats -> counters."""
+"""The référentiel stage from end to end, as functions on frames: feeds -> constats -> groups -> counters."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,10 +7,11 @@ import polars as pl
 
 from assets.referentiel.decide import decide, precedence
 from assets.referentiel.harmonise import count_types, harmonise
-from assets.referentiel.identity import give_ids
+from assets.referentiel.identity import LIEU, LIEU_PREFIX, SERVICE, SERVICE_PREFIX, Memory, identify
+from assets.referentiel.lieux import group_places
 from assets.referentiel.match import link
 from assets.referentiel.place import Gazetteer
-from assets.referentiel.publish import split
+from assets.referentiel.publish import complete, conflicts, contents, provenance, split
 from assets.referentiel.typology import typologies
 from pipeline.foundations.issues import concat_issues
 from quality.contract import all_contracts
@@ -49,8 +50,63 @@ def constats_tables(
     }
 
 
-def counter_tables(constats: pl.DataFrame, communes: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Constats -> the three published tables, each holding its contract."""
-    counters = give_ids(decide(link(constats), precedence()))
-    tables = {f"referentiel__{name}": frame for name, frame in split(counters, communes).items()}
-    return {name: all_contracts()[name].conform(frame) for name, frame in tables.items()}
+def group_table(constats: pl.DataFrame) -> pl.DataFrame:
+    """`source, id_source, typologie, groupe_id`: the constats of one counter share a `groupe_id`."""
+    return (
+        link(constats).select("source", "id_source", "typologie", "groupe_id").sort("source", "id_source", "typologie")
+    )
+
+
+def counter_tables(
+    constats: pl.DataFrame, groups: pl.DataFrame, communes: pl.DataFrame, *, memory: Memory, today: date
+) -> dict[str, pl.DataFrame]:
+    """Constats and their groups -> every published table of the référentiel, each holding its contract.
+
+    Args:
+        memory: registry and bridges of the last promoted release.
+        today: date of reference: what is seen for the first time is seen that day.
+    """
+    names = ["source", "id_source", "typologie"]
+    linked = constats.join(groups, on=names)
+    decided = decide(linked, precedence())
+    counters = decided.counters.with_columns(pl.col("type_structure").fill_null("Implantation"))
+
+    leading_first = counters.select("groupe_id", "source_semantique", pl.col("id_source").alias("_leader")).join(
+        linked, on="groupe_id"
+    )
+    leads = (pl.col("source") == pl.col("source_semantique")) & (pl.col("id_source") == pl.col("_leader"))
+    members = leading_first.sort("groupe_id", ~leads, *names).select(
+        pl.col("groupe_id").alias("groupe"), *names, "id_officiel", "ancien_id"
+    )
+    services = identify(
+        members, contents(counters, "groupe_id"), nature=SERVICE, prefix=SERVICE_PREFIX, memory=memory, today=today
+    )
+    ids = services.ids.rename({"groupe": "groupe_id", "id": "point_accueil_id"})
+    counters = group_places(counters.join(ids, on="groupe_id").sort("point_accueil_id"))
+
+    held = counters.sort("lieu_groupe", "point_accueil_id").select(
+        pl.col("lieu_groupe").alias("groupe"),
+        pl.lit("référentiel").alias("source"),
+        pl.col("point_accueil_id").alias("id_source"),
+        "typologie",
+    )
+    prints = counters.group_by(pl.col("lieu_groupe").alias("groupe")).agg(
+        pl.col("point_accueil_id").sort().str.join("|").alias("empreinte")
+    )
+    places = identify(
+        held,
+        prints,
+        nature=LIEU,
+        prefix=LIEU_PREFIX,
+        memory=Memory(services.registry, services.bridges),
+        today=today,
+    )
+    counters = counters.join(places.ids.rename({"groupe": "lieu_groupe", "id": "lieu_id"}), on="lieu_groupe")
+    tables = {
+        **split(complete(counters, communes)),
+        "provenance": provenance(decided, ids),
+        "conflits": conflicts(decided, ids),
+        "registre": places.registry,
+        "ponts": places.bridges,
+    }
+    return {f"referentiel__{n}": all_contracts()[f"referentiel__{n}"].conform(frame) for n, frame in tables.items()}

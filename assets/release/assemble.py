@@ -200,7 +200,7 @@ def _write(
         write_geoparquet(frame, contract, layout.geoparquet(folder, contract.layer), metadata=about)
         write_csv(frame, contract, layout.csv(folder, contract.layer))
     write_geopackage(
-        published,
+        [(contract, frame) for contract, frame in published if contract.geopackage],
         layout.geopackage(folder),
         title=context.titre,
         description=context.description,
