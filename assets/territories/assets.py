@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
+from assets.raw.ingest import read_state
 from assets.territories import geography
+from assets.territories.passage import passage
 from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.preview import preview
 from pipeline.foundations.progress import reporter
@@ -22,7 +24,10 @@ _INPUTS = (
     "raw__cog_departements",
     "raw__cog_anciens_codes",
     "raw__contours_contours",
+    "raw__cog_arrondissements_municipaux",
 )
+#: Used when the source could be had: without it, only the former codes that the COG still cites are known.
+_MOVEMENTS = "raw__cog_mouvements_mouvements"
 _DESCRIPTIONS = (
     "Communes en vigueur, avec leur contour.",
     "Intercommunalités, leurs communes et leur population.",
@@ -35,7 +40,11 @@ _DESCRIPTIONS = (
     name="territories",
     specs=[
         dg.AssetSpec(
-            name, deps=["raw__cog", "raw__contours"], description=text, group_name="territories", kinds={"parquet"}
+            name,
+            deps=["raw__cog", "raw__contours", "raw__cog_mouvements"],
+            description=text,
+            group_name="territories",
+            kinds={"parquet"},
         )
         for name, text in zip(TABLES, _DESCRIPTIONS, strict=True)
     ],
@@ -45,21 +54,29 @@ def territories(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Communes, EPCI, départements and the passage between vintages, from the COG and the outlines."""
     tables = workspace.tables
+    known = read_state(workspace.snapshots.root, "cog_mouvements").etat != "absente"
+    names = [*_INPUTS, *([_MOVEMENTS] if known else [])]
 
     def compute() -> dict[str, pl.DataFrame]:
         reporter().step("territoires")
         issues = IssueLog("territoires")
-        cog_communes, cog_epci, cog_departements, former, outlines = (tables.read(name) for name in _INPUTS)
+        cog_communes, cog_epci, cog_departements, former, outlines, districts = (tables.read(name) for name in _INPUTS)
         communes = geography.communes(cog_communes, outlines, issues)
         return {
             TABLES[0]: communes,
             TABLES[1]: geography.epci(cog_epci, communes),
             TABLES[2]: geography.departements(cog_departements, communes),
-            TABLES[3]: geography.passage(former, communes, issues),
+            TABLES[3]: passage(
+                former,
+                communes,
+                issues,
+                districts=districts,
+                movements=tables.read(_MOVEMENTS) if known else None,
+            ),
             ISSUES: issues.frame(),
         }
 
-    made = tables.make([*TABLES, ISSUES], inputs={n: tables.content(n) for n in _INPUTS}, compute=compute)
+    made = tables.make([*TABLES, ISSUES], inputs={n: tables.content(n) for n in names}, compute=compute)
     codes = tables.read("territories__departements")["code"].to_list()
     context.instance.add_dynamic_partitions(str(DEPARTEMENTS.name), codes)
     for name in TABLES:

@@ -1,4 +1,4 @@
-"""Communes with their outlines, EPCI and départements with their populations, and the passage from old commune codes.
+"""Communes with their outlines, EPCI and départements with their populations.
 
 Joins the official codes (COG) with the polygons; what lacks an outline is said, never invented.
 """
@@ -36,25 +36,6 @@ def communes(cog: pl.DataFrame, outlines: pl.DataFrame, issues: IssueLog) -> pl.
         reason="Contour d’une commune absente du code officiel géographique en vigueur : il n’est pas utilisé.",
     )
     return frame.sort("code")
-
-
-def passage(former: pl.DataFrame, current: pl.DataFrame, issues: IssueLog) -> pl.DataFrame:
-    """`code_ancien, code, type`: each code that is not a current commune, and the current commune it belongs to.
-
-    Args:
-        former: the `anciens_codes` table of the COG source: `code_ancien, code, type`.
-        current: the `communes` table.
-    """
-    known = former.join(current.select("code"), on="code", how="semi")
-    issues.add_rows(
-        former.join(current.select("code"), on="code", how="anti"),
-        record="code_ancien",
-        column="code",
-        rule="passage-sans-issue",
-        reason="Ancien code rattaché à une commune qui n’est pas en vigueur : il n’est pas utilisé.",
-    )
-    still_current = known.join(current.select(pl.col("code").alias("code_ancien")), on="code_ancien", how="anti")
-    return still_current.unique("code_ancien", keep="first", maintain_order=True).sort("code_ancien")
 
 
 def epci(cog_epci: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
