@@ -57,14 +57,15 @@ def _same_address(still: pl.DataFrame) -> np.ndarray:
     """Pairs of row numbers with the same address in one commune, unless both are placed far apart."""
     written = still.filter(pl.col("_adresse").str.len_chars() > 0)
     written = written.with_columns(_xy(written))
-    shared = written.filter(pl.len().over("lieu_code_insee", "_adresse") > 1)
-    # A star around the first row of each address is enough to connect them all.
-    first = shared.group_by("lieu_code_insee", "_adresse", maintain_order=True).agg(
-        pl.col("_i", "_x", "_y").sort_by("_i").first().name.suffix("0")
-    )
-    pairs = shared.join(first, on=["lieu_code_insee", "_adresse"]).filter(pl.col("_i") != pl.col("_i0"))
-    gap = ((pl.col("_x") - pl.col("_x0")) ** 2 + (pl.col("_y") - pl.col("_y0")) ** 2).sqrt()
-    return pairs.filter(gap.is_null() | (gap <= SAME_ADDRESS_M)).select("_i0", "_i").to_numpy().astype(np.int64)
+    by = ["lieu_code_insee", "_adresse"]
+    shared = written.filter(pl.len().over(by) > 1).select("_i", "_x", "_y", *by)
+    # An unplaced counter joins those of its address, unless they are far apart: then it could be at any of them.
+    width, height = (pl.col(c).max() - pl.col(c).min() for c in ("_x", "_y"))
+    shared = shared.with_columns(((width**2 + height**2).sqrt().over(by).fill_null(0)).alias("_span"))
+    pairs = shared.join(shared.drop("_span"), on=by, suffix="_b").filter(pl.col("_i") < pl.col("_i_b"))
+    gap = ((pl.col("_x") - pl.col("_x_b")) ** 2 + (pl.col("_y") - pl.col("_y_b")) ** 2).sqrt()
+    near = pl.when(gap.is_null()).then(pl.col("_span")).otherwise(gap) <= SAME_ADDRESS_M
+    return pairs.filter(near).select("_i", "_i_b").to_numpy().astype(np.int64)
 
 
 def _xy(rows: pl.DataFrame) -> list[pl.Series]:
