@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.console import ConsoleReporter
 from pipeline.foundations.errors import CspError, ExitCode
@@ -81,15 +81,17 @@ def main() -> None:
 def demo(data: Path | None, departements: int, seed: int, month: int) -> None:
     """Run the whole pipeline on a fictional département written in every feed's own format."""
     from pipeline import run
+    from pipeline.foundations.workspace import declare_fictional
     from sources.demo.write import write_mirror
 
     root = DataRoot.resolve(data or os.environ.get("CSP_DATA") or "data-demo")
+    declare_fictional(root)  # before anything is written: it refuses a folder of real data
     mirror = root.path / "miroir"
     started = time.monotonic()
     with _reporter() as reporter, reporting(reporter):
         reporter.step("écriture des flux fictifs")
         write_mirror(mirror, departements=departements, seed=seed, month=month)
-        outcome = run.build(root, "all", mirror=mirror, fictional=True)
+        outcome = run.build(root, "all", mirror=mirror)
     _tell(outcome, time.monotonic() - started)
 
 
@@ -121,7 +123,7 @@ def sources_list() -> None:
     """Every declared source: producer, cadence, licence, address."""
     from sources.registry import all_sources
 
-    table = Table("source", "titre", "producteur", "cadence", "licence", "obligatoire")
+    table = Table(Column("source", no_wrap=True), "titre", "producteur", "cadence", "licence", "obligatoire")
     for spec in all_sources().values():
         table.add_row(spec.id, spec.title, spec.producer, spec.cadence, spec.licence.id, "oui" if spec.required else "")
     _out.print(table)
@@ -201,13 +203,12 @@ def status(data: Path | None) -> None:
 @_says_errors
 def accept(rule: str, source: str, reason: str, author: str, data: Path | None) -> None:
     """Accept a breach after explaining it; only for the snapshot it was found in. RULE is the id the report shows."""
-    from assets.raw.ingest import read_state
+    from assets.release.gate import judged_snapshot
     from quality.acceptances import Acceptance, append_acceptance
     from sources.registry import get_source
 
     root = DataRoot.resolve(data)
-    state = read_state(root.snapshots, get_source(source).id)
-    empreinte = state.empreinte or "absente"
+    empreinte = judged_snapshot(root, get_source(source).id, rule)
     append_acceptance(
         root.acceptances,
         Acceptance(
@@ -247,11 +248,12 @@ def _show_states(root: DataRoot, ids: list[str]) -> bool:
     """Print the state of the sources; whether one of them could not be refreshed or read."""
     from assets.raw.ingest import read_state
 
-    table = Table("source", "état", "fichier du", "lignes", "motif")
+    table = Table(Column("source", no_wrap=True), "état", "fichier du", "lignes", "motif")
     trouble = False
     for name in ids:
         state = read_state(root.snapshots, name)
-        trouble |= state.refus is not None
+        # A frozen source was not asked: what it was last refused for is told, and is not news.
+        trouble |= state.refus is not None and state.etat != "gelée"
         day = f"{state.date_fichier:%d/%m/%Y}" if state.date_fichier else ""
         rows = "" if state.lignes_utilisables is None else str(state.lignes_utilisables)
         table.add_row(name, state.etat, day, rows, _plain((state.refus or "")[:200]))

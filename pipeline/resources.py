@@ -16,7 +16,6 @@ from pipeline.foundations.workspace import Workspace
             str, default_value="", description="Mirror of the feeds; empty means CSP_MIRROR, else none."
         ),
         "frozen": dg.Field(bool, default_value=False, description="Use the last good snapshots; ask nobody."),
-        "fictional": dg.Field(bool, default_value=False, description="The feeds are invented; every product says so."),
     },
     description="Data root and origin of the feeds.",
 )
@@ -28,5 +27,4 @@ def workspace(context: dg.InitResourceContext) -> Workspace:
         DataRoot.resolve(config["data_dir"] or None),
         mirror=Path(mirror).expanduser().resolve() if mirror else None,
         frozen=config["frozen"],
-        fictional=config["fictional"],
     )

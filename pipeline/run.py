@@ -16,6 +16,7 @@ from pipeline.foundations.errors import CspError
 from pipeline.foundations.lock import exclusive
 from pipeline.foundations.paths import DataRoot
 from pipeline.foundations.tables import TableStore
+from pipeline.foundations.workspace import declare_fictional
 from pipeline.instance import instance_of
 from pipeline.partitions import contiguous_ranges, known_departements
 from pipeline.resources import workspace
@@ -44,11 +45,14 @@ def build(
 
     Args:
         departements: `all`, or codes separated by commas.
+        fictional: the feeds are invented, and the data root is theirs from now on.
 
     Raises:
         CspError: with the exit code that says why (see `ExitCode`).
     """
-    defs = _defs(root, mirror, frozen=frozen, fictional=fictional)
+    if fictional:
+        declare_fictional(root)
+    defs = _defs(root, mirror, frozen=frozen)
     with exclusive(root.path), instance_of(root) as instance:
         before = latest(root.releases)
         if (root.tables / "territories__departements.json").is_file():
@@ -81,8 +85,8 @@ def refresh(root: DataRoot, sources: Sequence[str], *, mirror: Path | None = Non
         _execute(defs, "actualiser", instance, asset_selection=keys)
 
 
-def _defs(root: DataRoot, mirror: Path | None, *, frozen: bool, fictional: bool = False) -> dg.Definitions:
-    config = {"data_dir": str(root.path), "mirror": str(mirror or ""), "frozen": frozen, "fictional": fictional}
+def _defs(root: DataRoot, mirror: Path | None, *, frozen: bool) -> dg.Definitions:
+    config = {"data_dir": str(root.path), "mirror": str(mirror or ""), "frozen": frozen}
     return build_defs(resources={"workspace": workspace.configured(config)}, retries=False)
 
 

@@ -131,6 +131,8 @@ def ingest(
             for candidate in new.values():
                 snapshots.refuse(candidate, str(fault))
     state = _settle(spec, current, tables, result, faults=faults, below=below, frozen=frozen)
+    if frozen:
+        state = _still_refused(state, read_state(snapshots.root, spec.id))
     _write_state(snapshots.root / spec.id / "etat.json", state)
     if state.etat == "absente" and not spec.required:
         reporter().note(f"{spec.id} : absente, continue sans elle ({_reasons(faults)})")
@@ -153,6 +155,16 @@ def read_state(snapshots_root: Path, source_id: str) -> SourceState:
     if not path.is_file():
         return SourceState(id=source_id, etat="absente")
     return SourceState.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def _still_refused(state: SourceState, before: SourceState) -> SourceState:
+    """A frozen state, with what was held against upstream's version when upstream was last asked.
+
+    Not asking again must not be a way around a refusal: it is lifted by a better file, or by an acceptance.
+    """
+    if state.etat != "gelée" or before.refus is None or before.empreinte != state.empreinte:
+        return state
+    return state.model_copy(update={"refus": before.refus, "sous_minimum": before.sous_minimum})
 
 
 def _last_good(snapshots: SnapshotStore, source_id: str, resource_id: str, faults: list[str]) -> Snapshot | None:

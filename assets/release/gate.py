@@ -18,8 +18,9 @@ from assets.release.manifest import Code
 from assets.release.manifest import Verdict as VerdictSummary
 from assets.release.versions import find, latest, next_version
 from pipeline.foundations import fingerprint
-from pipeline.foundations.errors import CspError, QualityRefused
+from pipeline.foundations.errors import CspError, QualityRefused, WrongUse
 from pipeline.foundations.issues import concat_issues
+from pipeline.foundations.paths import DataRoot
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
 from quality.acceptances import apply_acceptances, load_acceptances
@@ -28,7 +29,15 @@ from quality.data_docs import DataDocs
 from quality.report import ReportContext, write_issues_csv, write_report
 from quality.results import RuleResult, number
 from quality.validate import validate_tables
-from quality.variation import Counts, SourceStatus, check_sources, compare_counts, count_records, load_thresholds
+from quality.variation import (
+    ABSENT,
+    Counts,
+    SourceStatus,
+    check_sources,
+    compare_counts,
+    count_records,
+    load_thresholds,
+)
 from quality.verdict import Verdict, judge, read_verdict
 from sources.registry import all_sources
 from sources.spec import SourceSpec
@@ -229,6 +238,27 @@ def previous_counts(workspace: Workspace) -> Counts | None:
     if version is None:
         return None
     return read_verdict(find(workspace.root.releases, version) / "qualite" / VERDICT_FILE).comptages
+
+
+def judged_snapshot(root: DataRoot, source: str, rule: str) -> str:
+    """The snapshot of a source in which the stored verdict found a breach of that rule, as acceptances name it.
+
+    It is the one judged, not the one in use now: a file fetched since is another matter.
+
+    Raises:
+        QualityRefused: there is no verdict yet.
+        WrongUse: the verdict holds no such breach; those of that source are listed.
+    """
+    stored = read_verdict(root.quality / VERDICT_FILE)
+    breaches = [r.regle for r in stored.resultats if r.source == source and r.statut == "échec"]
+    if rule not in breaches:
+        raise WrongUse(
+            f"rule {rule!r} of source {source}",
+            expected="a breach of the last verdict: " + (", ".join(breaches) or "none for this source"),
+            found="no such breach",
+            remedy=f"copy the rule from qualite/{REPORT_FILE}, or run `csp build` to judge the sources as they are now",
+        )
+    return next((s.empreinte for s in stored.sources if s.id == source), "") or ABSENT
 
 
 def summary(verdict: Verdict) -> VerdictSummary:

@@ -78,7 +78,7 @@ def territories(
 
     made = tables.make([*TABLES, ISSUES], inputs={n: tables.content(n) for n in names}, compute=compute)
     codes = tables.read("territories__departements")["code"].to_list()
-    context.instance.add_dynamic_partitions(str(DEPARTEMENTS.name), codes)
+    _declare_departements(context.instance, codes)
     for name in TABLES:
         frame = tables.read(name)
         metadata: dict[str, dg.RawMetadataValue] = {
@@ -87,3 +87,11 @@ def territories(
             "recalculé": made[name][1],
         }
         yield dg.MaterializeResult(asset_key=name, metadata=metadata)
+
+
+def _declare_departements(instance: dg.DagsterInstance, codes: list[str]) -> None:
+    """Make the partitions those of the current geography: a run over one that no longer exists would fail."""
+    name = str(DEPARTEMENTS.name)
+    for code in set(instance.get_dynamic_partitions(name)) - set(codes):
+        instance.delete_dynamic_partition(name, code)
+    instance.add_dynamic_partitions(name, codes)

@@ -47,6 +47,11 @@ class DataRoot:
         return self.path / "acceptations.yml"
 
     @property
+    def fictional_mark(self) -> Path:
+        """Says, when it is there, that everything under this root is invented."""
+        return self.path / "DONNEES-FICTIVES.txt"
+
+    @property
     def dagster(self) -> Path:
         """Dagster's own storage (runs, events) when nothing else is configured."""
         return self.path / "dagster"

@@ -1,4 +1,8 @@
-"""What every stage is handed: the data root, its stores, and where feeds are read from."""
+"""What every stage is handed: the data root, its stores, and where feeds are read from.
+
+Whether the feeds are invented is a property of the data root, not of a run: once the demo has written there, whatever
+builds from it later (another command, a schedule) says so too, and no real feed is mixed with it.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +20,14 @@ class Workspace:
     Attributes:
         mirror: folder read as `mirror/<host>/<path>` instead of the network.
         frozen: upstream is not asked; the last good snapshots are used.
-        fictional: the feeds are invented (the demo): every product says so.
+
+    Raises:
+        WrongUse: no such mirror, or the real feeds are asked for in a fictional data root.
     """
 
     root: DataRoot
     mirror: Path | None = None
     frozen: bool = False
-    fictional: bool = False
     tables: TableStore = field(init=False)
     snapshots: SnapshotStore = field(init=False)
 
@@ -34,5 +39,40 @@ class Workspace:
                 found="no such folder",
                 remedy="check the path, or leave --mirror out to download",
             )
+        if self.fictional and self.mirror is None and not self.frozen:
+            raise WrongUse(
+                f"data root {self.root.path}",
+                expected="real data, to ask the producers for more",
+                found=f"invented data ({self.root.fictional_mark.name})",
+                remedy="give another --data; to build again from the invented feeds: --frozen, --mirror or `csp demo`",
+            )
         object.__setattr__(self, "tables", TableStore(self.root.tables))
         object.__setattr__(self, "snapshots", SnapshotStore(self.root.snapshots))
+
+    @property
+    def fictional(self) -> bool:
+        """Whether the feeds are invented: every product then says so."""
+        return self.root.fictional_mark.is_file()
+
+
+def declare_fictional(root: DataRoot) -> None:
+    """Mark an empty data root as one of invented data, for good; one already marked stays as it is.
+
+    Raises:
+        WrongUse: it holds snapshots of real feeds.
+    """
+    if root.fictional_mark.is_file():
+        return
+    if root.snapshots.is_dir() and any(root.snapshots.iterdir()):
+        raise WrongUse(
+            f"data root {root.path}",
+            expected="an empty folder, or one of invented data",
+            found="snapshots of real feeds",
+            remedy="give another --data",
+        )
+    root.path.mkdir(parents=True, exist_ok=True)
+    root.fictional_mark.write_text(
+        "Données imaginaires de démonstration : ni les lieux ni les services de ce dossier n'existent.\n"
+        "Ce fichier le rappelle à chaque nouveau calcul ; pour de vraies données, prendre un autre dossier.\n",
+        encoding="utf-8",
+    )
