@@ -75,6 +75,7 @@ class SourceSpec(_Strict):
     nomenclature: str | None = None  # key of its type codes in typologies.yml; the id when not said
     required: bool = False  # a build cannot start without a good version of it
     enabled: bool = True
+    imported: bool = False  # no server holds it: a command brings it, and its absence is ordinary
     max_age_days: int = Field(gt=0, description="older than this, the release warns that the source is stale")
     resources: tuple[Resource, ...] = Field(min_length=1)
     tables: tuple[str, ...] = ("records",)  # what the reader returns; `bounds` count the rows of the first

@@ -101,7 +101,7 @@ def ingest(
     current = {r.id: _last_good(snapshots, spec.id, r.id, faults) for r in spec.resources}
     candidates: dict[str, Candidate] = {}
     below: int | None = None
-    if not frozen:
+    if not frozen and not spec.imported:
         for resource in spec.resources:
             reporter().step(f"{spec.id} : {resource.filename}")
             try:
@@ -134,7 +134,7 @@ def ingest(
     if frozen:
         state = _still_refused(state, read_state(snapshots.root, spec.id))
     _write_state(snapshots.root / spec.id / "etat.json", state)
-    if state.etat == "absente" and not spec.required:
+    if state.etat == "absente" and not spec.required and (faults or not spec.imported):
         reporter().note(f"{spec.id} : absente, continue sans elle ({_reasons(faults)})")
     else:
         for text in faults:

@@ -101,6 +101,8 @@ def open_case(workspace: Workspace, departements: Sequence[str]) -> Case:
     """
     specs = [s.imagined() if workspace.fictional else s for s in all_sources().values()]
     states = {s.id: (s, read_state(workspace.snapshots.root, s.id)) for s in specs}
+    # Nobody is at fault when nothing was imported yet: there is nothing to say of it.
+    states = {n: (s, state) for n, (s, state) in states.items() if not (s.imported and state.etat == "absente")}
     downloads = [f.date_telechargement for _, state in states.values() for f in state.fichiers]
     if not downloads:
         raise CspError(

@@ -19,13 +19,13 @@ from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.text import key
 from sources.cells import RecordCells, encodable, plain_text
 from sources.delimited import read_table, refuse_other_formats, utf8_chunks
+from sources.personal import is_personal_mail
 from sources.reading import ReadResult, check_columns, records_frame, set_aside_duplicates
 from sources.spec import SourceSpec
 
 _DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi")  # no Sunday in this feed
 _E_MAIL = re.compile(r"[^\s;,/|<>()]+@[^\s;,/|<>()]+")
 _AROUND_AT = re.compile(r"\s*@\s*")
-_TWO_WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*\.[^\W\d_]+(?:-[^\W\d_]+)*")
 _SPACES = re.compile(r"\s+")
 _REMEDY = "look at the snapshot: the producer changed its format, or the download is not the file"
 
@@ -38,7 +38,6 @@ class _Options(BaseModel):
     correspondances: dict[str, dict[str, str]]  # generation -> what is read -> column
     formats_itinerants: tuple[str, ...]
     formats_fixes: tuple[str, ...]
-    mots_institutionnels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,6 @@ class _Reading:
     columns: Mapping[str, str]  # of the generation met
     mobile: frozenset[str]
     fixed: frozenset[str]
-    office_words: tuple[str, ...]
     issues: IssueLog
 
 
@@ -73,7 +71,6 @@ def read(files: Mapping[str, Path], spec: SourceSpec) -> ReadResult:
         columns=options.correspondances[generation],
         mobile=frozenset(map(key, options.formats_itinerants)),
         fixed=frozenset(map(key, options.formats_fixes)),
-        office_words=options.mots_institutionnels,
         issues=issues,
     )
     records = set_aside_duplicates(records_frame(_record(row, reading) for row in rows), issues)
@@ -171,7 +168,7 @@ def _record(row: Mapping[str, Any], reading: _Reading) -> dict[str, Any]:
         "horaires_format": "jours" if stated else None,
         "horaires_note": said.get("horaires_note"),
         "telephone": said["telephone"],
-        "courriel": _e_mail(said, cells, reading),
+        "courriel": _e_mail(said, cells),
         "groupe": said.get("groupe"),
         "rang": said.get("rang"),
     }
@@ -225,13 +222,14 @@ def _commune(raw: Any, departement: str | None, cells: RecordCells) -> str | Non
     return code
 
 
-def _e_mail(said: Mapping[str, str | None], cells: RecordCells, reading: _Reading) -> str | None:
+def _e_mail(said: Mapping[str, str | None], cells: RecordCells) -> str | None:
     """The first e-mail of an office; what names a person is dropped, and never written in the issues."""
     stated = said["courriel"]
     if stated is None:
         return None
     found = _E_MAIL.findall(_AROUND_AT.sub("@", stated))
-    kept = [address for address in found if not _names_a_person(address, said, reading)]
+    around = " ".join(said[name] or "" for name in ("nom", "commune", "adresse", "complement"))
+    kept = [address for address in found if not is_personal_mail(address, around)]
     if not found:
         cells.issue(
             "courriel", stated.rpartition("@")[2], "courriel-illisible", "Ce n’est pas un courriel : mis de côté."
@@ -247,15 +245,3 @@ def _e_mail(said: Mapping[str, str | None], cells: RecordCells, reading: _Readin
             "courriel", " - ".join(kept), "courriels-multiples", "Plusieurs courriels : le premier est gardé.", "info"
         )
     return kept[0] if kept else None
-
-
-def _names_a_person(address: str, said: Mapping[str, str | None], reading: _Reading) -> bool:
-    """Whether `word.word@…` holds no word of an office, of the record's names and places, or of its own domain."""
-    local, _, domain = address.rpartition("@")
-    if not _TWO_WORDS.fullmatch(local):
-        return False
-    words = key(local).split()
-    places = key(
-        " ".join(said[name] or "" for name in ("nom", "commune", "adresse", "complement")) + " " + domain
-    ).split()
-    return not any(word in places or word.startswith(reading.office_words) for word in words)
