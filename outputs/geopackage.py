@@ -140,14 +140,17 @@ def _write_layer(contract: Contract, frame: pl.DataFrame, path: Path, about: Map
 
 
 def _describe(database: sqlite3.Connection, contract: Contract) -> None:
-    """French titles and descriptions of the columns, and their closed lists of values."""
+    """French titles and descriptions of the columns, and their closed lists of values.
+
+    The title stands as `name` too: GDAL, and through it QGIS, takes the alias of a field from there.
+    """
     for column in contract.columns:
         values = column.values if column.type == "texte" else None
         constraint = f"{contract.layer}__{column.name}" if values else None
         description = f"{column.description} Unité : {column.unit}." if column.unit else column.description
         database.execute(
             "INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, NULL, ?)",
-            (contract.layer, column.name, column.name, column.title, description, constraint),
+            (contract.layer, column.name, column.title, column.title, description, constraint),
         )
         database.executemany(
             "INSERT INTO gpkg_data_column_constraints VALUES (?, 'enum', ?, NULL, NULL, NULL, NULL, ?)",

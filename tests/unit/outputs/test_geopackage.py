@@ -10,6 +10,7 @@ import pytest
 
 from outputs.geopackage import write_geopackage
 from pipeline.foundations.errors import QualityRefused, WrongUse
+from quality.contract import all_contracts
 
 WHEN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -54,6 +55,17 @@ def test_every_column_has_its_french_title_and_description(package, layers):
     ]
     extensions = ask(package, "SELECT table_name FROM gpkg_extensions WHERE extension_name = 'gpkg_schema'")
     assert sorted(extensions) == [("gpkg_data_column_constraints",), ("gpkg_data_columns",)]
+
+
+def test_titles_are_where_gdal_takes_the_alias_of_a_field(package):
+    assert ask(package, "SELECT count(*) FROM gpkg_data_columns WHERE name IS NOT title") == [(0,)]
+
+
+def test_titles_of_a_table_are_distinct():
+    # GeoPackage holds one alias for one column of a layer.
+    for contract in all_contracts().values():
+        titles = [column.title for column in contract.columns]
+        assert len(set(titles)) == len(titles), contract.table
 
 
 def test_closed_lists_become_value_lists(package):
