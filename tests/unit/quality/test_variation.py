@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.foundations.errors import WrongUse
 from quality.variation import (
+    NO_DEPARTEMENT,
     Counts,
     SourceStatus,
     Threshold,
@@ -196,3 +197,11 @@ def test_the_real_refresh_of_november_2017_is_stopped_by_its_accident_only(real_
 
     results = compare_counts(counts("mirror"), counts("mirror-previous"), load_thresholds())
     assert faults(results) == [("dila.code.cij.variation", "blocage"), ("dila.code.msap.variation", "blocage")]
+
+
+def test_fewer_records_without_a_code_is_good_news_more_is_not() -> None:
+    few, many = (Counts(departement={"fs": {NO_DEPARTEMENT: n, "05": 500}}, code={"fs": {"a": 500}}) for n in (0, 60))
+    assert not [r for r in compare_counts(few, many, load_thresholds()) if r.bloque]
+    assert [r.regle for r in compare_counts(many, few, load_thresholds()) if r.bloque] == [
+        f"fs.departement.{NO_DEPARTEMENT}.variation"
+    ]
