@@ -103,11 +103,16 @@ def harmonise(
     places = located.select(
         "id_source",
         "lieu_code_insee",
+        "lieu_code_arrondissement_municipal",
         "lieu_code_departement",
         "commune_methode",
         "lieu_longitude",
         "lieu_latitude",
+        "cle_adresse",
         "position_methode",
+        "geocodage_methode",
+        "geocodage_longitude",
+        "geocodage_latitude",
     )
     frame = harmonise_hours(typed.join(places, on="id_source", how="inner")).filter(
         pl.col("lieu_code_insee").is_not_null()
@@ -120,6 +125,7 @@ def harmonise(
         siret.alias("service_siret"),
         _type_structure(),
         _address().alias("lieu_adresse"),
+        pl.col("id_ban").alias("lieu_id_ban"),
         _prefixed("DILA", "id_dila"),
         _prefixed("FINESS", "id_finess"),
         _prefixed("BPE", "id_bpe"),
