@@ -1,7 +1,7 @@
 """From any commune code ever used to the commune in force: the COG's own former codes, then the movements since 1943.
 
-A merger, a new code or a transferred seat has one heir. A split has several, and nothing says who lives where: its code is
-listed with its heirs, and whoever meets it (`assets.referentiel.place`) chooses by the point or the name, or does not.
+A merger, a new code or a transferred seat has one heir. A split has several, and nothing says who lives where: its code
+is listed with its heirs, and whoever meets it (`assets.referentiel.place`) chooses by the point or the name, or not.
 """
 
 from collections import defaultdict
@@ -121,7 +121,7 @@ def _from_movements(
                 column="code",
                 value=names.get(code),
                 rule="passage-sans-issue",
-                reason="Les mouvements de cet ancien code ne mènent à aucune commune en vigueur : il n’est pas utilisé.",
+                reason="Les mouvements de cet ancien code ne mènent à aucune commune en vigueur : il est inutilisé.",
                 severity="info",
             )
             continue

@@ -69,7 +69,7 @@ def read(files: Mapping[str, Path], spec: SourceSpec) -> ReadResult:
         reason="Mouvement sans date, sans nature ou sans commune d’arrivée : mis de côté.",
         severity="erreur",
     )
-    kept = frame.filter(usable).cast(dict(SCHEMA))
+    kept = frame.filter(usable).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
     if kept.is_empty():
         raise SourceUnreadable(
             f"source {spec.id} (mouvements)",
