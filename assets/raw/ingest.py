@@ -39,7 +39,7 @@ class UsedFile(BaseModel):
     sha256: str
     octets: int
     date_telechargement: datetime
-    date_fichier: datetime  # Last-Modified when the server gave one, else the download
+    date_fichier: datetime  # Last-Modified when these bytes first came, when the server gave one, else the download
 
 
 class SourceState(BaseModel):
@@ -111,6 +111,7 @@ def ingest(
             except SourceUnreadable as fault:
                 faults.append(str(fault))
     new = {name: c for name, c in candidates.items() if c.status == "new"}
+    current |= {name: c.snapshot for name, c in candidates.items() if c.status == "unchanged"}
     result: ReadResult | None = None
     if new:
         try:
@@ -224,7 +225,7 @@ def _settle(
 ) -> SourceState:
     """Make sure the tables are those of the current snapshots, and say what is used.
 
-    `result` is what the reader just made of them, when it had to be asked.
+    `result` is what the reader just made of them, when it had to be asked. What goes wrong here is added to `faults`.
     """
     absent = SourceState(id=spec.id, etat="absente", refus=" ; ".join(faults) or None, sous_minimum=below)
     if any(current[r.id] is None for r in spec.resources if not r.optional) or not any(current.values()):
@@ -256,7 +257,8 @@ def _settle(
         )
     except SourceUnreadable as fault:
         # The code changed and no longer reads the snapshot it once accepted.
-        return absent.model_copy(update={"refus": " ; ".join([*faults, str(fault)])})
+        faults.append(str(fault))
+        return absent.model_copy(update={"refus": " ; ".join(faults)})
     known = made[issues_table(spec)][0].facts
     return SourceState(
         id=spec.id,
@@ -276,7 +278,7 @@ def _used(snapshot: Snapshot) -> UsedFile:
         sha256=snapshot.sha256,
         octets=snapshot.size,
         date_telechargement=snapshot.fetched_at,
-        date_fichier=_http_date(snapshot.last_modified) or snapshot.fetched_at,
+        date_fichier=_http_date(snapshot.dated) or snapshot.fetched_at,
     )
 
 

@@ -28,15 +28,21 @@ class CspError(Exception):
     exit_code = ExitCode.REFUSED
 
     def __init__(self, subject: str, *, expected: str, found: str, remedy: str) -> None:
-        self.subject = subject
-        self.expected = expected
-        self.found = found
-        self.remedy = remedy
-        super().__init__(f"{subject}: expected {expected}; found {found}. Remedy: {remedy}")
+        self.subject, self.expected, self.found, self.remedy = map(_readable, (subject, expected, found, remedy))
+        super().__init__(f"{self.subject}: expected {self.expected}; found {self.found}. Remedy: {self.remedy}")
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions cross process boundaries (Dagster step workers): rebuild from the four parts.
         return (_rebuild, (type(self), self.subject, self.expected, self.found, self.remedy))
+
+
+_LONGEST = 2000  # characters of one part
+
+
+def _readable(text: str) -> str:
+    """Messages quote what feeds say, which may be megabytes long or hold codes that drive a terminal."""
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def _rebuild(cls: type[CspError], subject: str, expected: str, found: str, remedy: str) -> CspError:

@@ -88,6 +88,7 @@ class Snapshot(BaseModel):
     content_type: str | None
     etag: str | None
     last_modified: str | None
+    dated: str | None = None  # Last-Modified when these bytes first came: the same bytes again are no newer
     fetched_at: AwareDatetime  # when these bytes first came
     checked_at: AwareDatetime  # when upstream was last asked and served, or confirmed, these bytes
     status: Literal["pending", "accepted", "refused"]
@@ -332,6 +333,7 @@ def _store(
         content_type=got.content_type,
         etag=got.etag,
         last_modified=got.last_modified,
+        dated=got.last_modified,
         fetched_at=got.fetched_at,
         checked_at=got.fetched_at,
         status="pending",
