@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from pipeline import commands_docs
 from pipeline.console import ConsoleReporter
 from pipeline.foundations.errors import CspError, ExitCode
 from pipeline.foundations.paths import DataRoot
@@ -273,6 +274,8 @@ def _tell(outcome: Any, seconds: float) -> None:
     ):
         _out.print(f"  {what:16} {outcome.path / name}", highlight=False, soft_wrap=True)
 
+
+commands_docs.register(main, _says_errors)
 
 if __name__ == "__main__":
     main()
