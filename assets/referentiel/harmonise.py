@@ -46,6 +46,8 @@ CONSTAT_COLUMNS = (
     "commune_methode",
     "position_methode",
     "geocodage_methode",
+    "geocodage_score",
+    "geocodage_date",
     "geocodage_longitude",
     "geocodage_latitude",
     "telephone",
@@ -116,6 +118,8 @@ def harmonise(
         "cle_adresse",
         "position_methode",
         "geocodage_methode",
+        "geocodage_score",
+        "geocodage_date",
         "geocodage_longitude",
         "geocodage_latitude",
     )

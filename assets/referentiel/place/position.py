@@ -95,12 +95,14 @@ def believe_positions(frame: pl.DataFrame, gazetteer: Gazetteer, issues: IssueLo
         frame: records with `lieu_code_insee` (see `find_communes`).
 
     Returns:
-        The frame with `lieu_longitude`, `lieu_latitude` (null when not believed), `position_methode`
-        (`source`, `source, hors de la commune`, `axes inversés corrigés`, `projection corrigée`; null without
-        position), `geocodage_methode` (`source`, `source, à la voie`, `centre de la commune`, null),
-        `geocodage_longitude` and `geocodage_latitude` (the approximate position of `centre de la commune`, null
-        otherwise), `cle_adresse` (the canonical address, see `assets.referentiel.geocode.address`) and
-        `lieu_code_departement`.
+        The frame with `lieu_code_departement` and
+        - `lieu_longitude`, `lieu_latitude`: null when not believed;
+        - `position_methode`: `source`, `source, hors de la commune`, `axes inversés corrigés`, `projection corrigée`, null
+          without position;
+        - `geocodage_methode`: `source`, `source, à la voie`, `centre de la commune`, null;
+        - `geocodage_longitude`, `geocodage_latitude`: the approximate position of `centre de la commune`, else null;
+        - `geocodage_score`, `geocodage_date`: null, they speak of geocoding;
+        - `cle_adresse`: the canonical address (see `assets.referentiel.geocode.address`).
     """
     points = _Points(frame, issues)
     _refuse_non_positions(points)
@@ -129,6 +131,8 @@ def believe_positions(frame: pl.DataFrame, gazetteer: Gazetteer, issues: IssueLo
             pl.Series(name, [points.approximate.get(i, nowhere)[axis] for i in range(frame.height)], dtype=pl.Float64)
             for axis, name in enumerate(("geocodage_longitude", "geocodage_latitude"))
         ),
+        pl.lit(None, dtype=pl.Float64).alias("geocodage_score"),
+        pl.lit(None, dtype=pl.Date).alias("geocodage_date"),
         pl.Series("cle_adresse", [str(a) if a else None for a in addresses], dtype=pl.String),
         departement_of_commune(pl.col("lieu_code_insee")).alias("lieu_code_departement"),
     )

@@ -1,0 +1,128 @@
+"""Addresses looked up in an extract of the Base Adresse Nationale: offline, and the same answer every time.
+
+The street first (the same words, else almost), then the number (the very one, else a near one that says so), else the
+street alone. Never the commune.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from rapidfuzz import fuzz, process
+
+from assets.referentiel.geocode.address import Address, normalise
+from assets.referentiel.geocode.answers import ANSWER_SCHEMA
+from assets.referentiel.geocode.settings import BanSettings
+
+NUMBER, NEAR, STREET = "BAN numéro", "BAN numéro voisin", "BAN voie"
+#: What a position is worth when the number is not the one asked for: multiplies the likeness of the streets.
+_NEAR_WORTH, _STREET_WORTH = 0.9, 0.75
+
+
+@dataclass(frozen=True)
+class _Point:
+    number: int
+    repetition: str | None
+    longitude: float
+    latitude: float
+    id: str
+    label: str
+
+
+_Streets = Mapping[str, list[_Point]]
+
+
+def search_ban(wanted: pl.DataFrame, addresses: pl.DataFrame, rules: BanSettings, date: pl.Expr) -> pl.DataFrame:
+    """Look up every address in its commune.
+
+    Args:
+        wanted: `code_lieu` (commune or municipal district), `cle_adresse`.
+        addresses: the `adresses` table of the source `ban`, at least for these communes.
+        date: date of the extract.
+
+    Returns:
+        One row per address of a commune the extract holds, in `ANSWER_SCHEMA`; `motif` says why there is no position.
+    """
+    held = addresses.filter(pl.col("code_insee").is_in(wanted["code_lieu"].implode()))
+    indexes = _index(held)
+    rows = []
+    for code, key in wanted.select("code_lieu", "cle_adresse").iter_rows():
+        if (streets := indexes.get(code)) is not None and (address := normalise(key)) is not None:
+            rows.append({"code_lieu": code, "cle_adresse": key, **_find(address, streets, rules)})
+    frame = pl.DataFrame(rows, schema={n: t for n, t in ANSWER_SCHEMA.items() if n != "geocodage_date"})
+    return frame.with_columns(date.cast(pl.Date).alias("geocodage_date")).select(ANSWER_SCHEMA.names())
+
+
+def _index(addresses: pl.DataFrame) -> dict[str, _Streets]:
+    """Commune -> canonical street -> its numbers, in a fixed order."""
+    keys = {name: found.street for name in addresses["nom_voie"].unique() if (found := _street_of(name))}
+    index: dict[str, dict[str, list[_Point]]] = defaultdict(lambda: defaultdict(list))
+    ordered = addresses.sort("code_insee", "nom_voie", "numero", "rep", "id", nulls_last=False)
+    columns = ("code_insee", "nom_voie", "numero", "rep", "longitude", "latitude", "id")
+    for code, name, number, repetition, longitude, latitude, identifier in ordered.select(columns).iter_rows():
+        if street := keys.get(name):
+            label = " ".join(str(part) for part in (number or None, repetition, name) if part)
+            spelled = normalise(f"{number or 1} {repetition} rue") if repetition else None
+            point = _Point(number, spelled.repetition if spelled else None, longitude, latitude, identifier, label)
+            index[code][street].append(point)
+    return {code: dict(streets) for code, streets in index.items()}
+
+
+def _street_of(name: str) -> Address | None:
+    """A street's name alone: a number in it (`Rue du 8 Mai`) is never a house number."""
+    found = normalise(f"1 {name}")
+    return found if found and found.street else None
+
+
+def _find(address: Address, streets: _Streets, rules: BanSettings) -> dict[str, object]:
+    likeness, street = _same_street(address.street, streets, rules)
+    if street is None:
+        return {"motif": "voie ambiguë" if likeness else "voie inconnue"}
+    points = streets[street]
+    if address.number is not None:
+        same = [p for p in points if p.number == address.number]
+        exact = [p for p in same if p.repetition == address.repetition]
+        if exact:
+            return _answer(exact[0], NUMBER, likeness)
+        near = _nearest(address.number, same or points, rules.numero_voisin_max)
+        if near is not None:
+            return _answer(near, NEAR, likeness * _NEAR_WORTH)
+    return _answer(_middle(points), STREET, likeness * _STREET_WORTH)
+
+
+def _same_street(street: str, streets: Iterable[str], rules: BanSettings) -> tuple[float, str | None]:
+    """Likeness and name of the street; (0, None) when there is none, (likeness, None) when two are as good."""
+    names = list(streets)
+    if street in names:
+        return 1.0, street
+    close = process.extract(street, names, scorer=fuzz.token_sort_ratio, score_cutoff=rules.score_min * 100, limit=2)
+    if not close:
+        return 0.0, None
+    if len(close) > 1 and close[0][1] - close[1][1] < rules.marge * 100:
+        return close[0][1] / 100, None
+    return close[0][1] / 100, close[0][0]
+
+
+def _nearest(number: int, points: list[_Point], reach: int) -> _Point | None:
+    """The number nearest to the one asked for, on the same side of the street first."""
+    near = [p for p in points if p.number and abs(p.number - number) <= reach]
+    return min(near, key=lambda p: (p.number % 2 != number % 2, abs(p.number - number), p.number, p.id), default=None)
+
+
+def _middle(points: list[_Point]) -> _Point:
+    """The address of the street nearest to the middle of them all: on the street, whatever its shape."""
+    xy = np.array([(p.longitude * np.cos(np.radians(p.latitude)), p.latitude) for p in points])
+    return points[int(np.argmin(((xy - np.median(xy, axis=0)) ** 2).sum(axis=1)))]
+
+
+def _answer(point: _Point, method: str, score: float) -> dict[str, object]:
+    return {
+        "longitude": point.longitude,
+        "latitude": point.latitude,
+        "geocodage_score": round(score, 3),
+        "geocodage_methode": method,
+        "id_ban": point.id if method == NUMBER else None,
+        "libelle": point.label,
+    }
