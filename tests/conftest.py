@@ -145,3 +145,21 @@ def server() -> Iterator[Server]:
     running = Server()
     yield running
     running.close()
+
+
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember what was skipped."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _skipped.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything is installed (CSP_NO_SKIP, set by `.ci/run`), a skipped test is a failure."""
+    on_a_worker = hasattr(session.config, "workerinput")
+    if _skipped and not on_a_worker and os.environ.get("CSP_NO_SKIP"):
+        print("\nskipped where nothing may be:\n  " + "\n  ".join(_skipped))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
