@@ -28,6 +28,7 @@ def stages(*, retries: bool = True) -> list[dg.AssetsDefinition]:
         referentiel.groups,
         referentiel.counters,
         access.distances,
+        referentiel.to_do,
         release.verdict,
         release.publication,
     ]

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.access.assets import DISTANCES
+from assets.referentiel.assets import WORKLIST
 from assets.release.assets import CONTRACT_CHECK, JUDGED, RELEASE, VERDICT
 
 #: The verdict's results, shown table by table once it is there; the other checks belong to the steps that make them.
@@ -11,7 +12,9 @@ _TABLE_CHECKS = dg.AssetSelection.checks(*(dg.AssetCheckKey(dg.AssetKey(t), CONT
 #: Ask every feed, and bring the référentiel up to date.
 REFRESH = dg.define_asset_job(
     "actualiser",
-    selection=dg.AssetSelection.groups("raw", "territories", "referentiel") - _TABLE_CHECKS,
+    selection=dg.AssetSelection.groups("raw", "territories", "referentiel")
+    - dg.AssetSelection.assets(WORKLIST)
+    - _TABLE_CHECKS,
     description="Interroge les sources et met à jour le référentiel.",
 )
 #: Distances, for a range of départements.
@@ -23,7 +26,7 @@ ACCESS = dg.define_asset_job(
 #: Judge the tables, then stage and promote a release.
 PUBLISH = dg.define_asset_job(
     "publier",
-    selection=dg.AssetSelection.assets(VERDICT, RELEASE) | _TABLE_CHECKS,
+    selection=dg.AssetSelection.assets(WORKLIST, VERDICT, RELEASE) | _TABLE_CHECKS,
     description="Juge les tables, puis prépare et promeut une version.",
 )
 #: From feeds to release in one run, for a contiguous range of départements (the whole country as a rule).

@@ -76,7 +76,7 @@ def is_personal_mail(address: str, around: str = "") -> bool:
 
 
 def names_of_people(text: str) -> list[str]:
-    """The names that follow a civility (« Mme Martin »); what is held rather than borne (« M. le Maire ») is not one."""
+    """The names that follow a civility (« Mme Martin »); an office held (« M. le Maire ») is not one."""
     return [match["nom"] for match in _people(text)]
 
 

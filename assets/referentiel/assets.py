@@ -9,13 +9,19 @@ from assets.raw.assets import raw_key
 from assets.raw.ingest import SourceState, read_state
 from assets.referentiel.build import constats_tables, counter_tables, group_table
 from assets.referentiel.memory import last_memory
+from assets.referentiel.score import criteria, worklist
+from assets.referentiel.terrain import gather
+from pipeline.foundations import fingerprint
 from pipeline.foundations.preview import preview
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
+from quality.contract import all_contracts
 from sources.registry import all_sources
+from sources.remontees_terrain.layout import CORRECTION_SCHEMA
+from sources.remontees_terrain.layout import SOURCE as FIELD_SOURCE
 from sources.spec import SourceSpec
 
-CONSTATS = ("referentiel__constats", "referentiel__issues", "referentiel__types")
+CONSTATS = ("referentiel__constats", "referentiel__issues", "referentiel__types", "referentiel__personnel")
 GROUPS = "referentiel__groupes"
 #: The published tables, with what they are.
 COUNTERS = {
@@ -29,12 +35,22 @@ COUNTERS = {
     "referentiel__ponts": "Correspondance entre nos identifiants et ceux des sources.",
 }
 
+#: Working tables for stewards: not released.
+CORRECTIONS, WORKLIST = "referentiel__corrections", "referentiel__a_traiter"
+_FIELD = f"raw__{FIELD_SOURCE}_corrections"
+
 _FEEDS = [spec for spec in all_sources().values() if spec.kind == "counters"]
 
 
 def _feeds_in_use(workspace: Workspace) -> dict[str, tuple[SourceSpec, SourceState]]:
     states = {spec.id: (spec, read_state(workspace.snapshots.root, spec.id)) for spec in _FEEDS}
     return {name: (spec, state) for name, (spec, state) in states.items() if state.etat != "absente"}
+
+
+def _field_corrections(workspace: Workspace) -> pl.DataFrame:
+    """What the imported workbooks say; empty when none was imported."""
+    absent = read_state(workspace.snapshots.root, FIELD_SOURCE).etat == "absente"
+    return pl.DataFrame(schema=CORRECTION_SCHEMA) if absent else workspace.tables.read(_FIELD)
 
 
 @dg.asset(
@@ -103,18 +119,19 @@ def groups(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]
     specs=[
         dg.AssetSpec(
             name,
-            deps=["referentiel__constats", GROUPS, "territories__communes"],
+            deps=["referentiel__constats", GROUPS, "territories__communes", raw_key(FIELD_SOURCE)],
             group_name="referentiel",
             kinds={"parquet"},
             description=text,
         )
-        for name, text in COUNTERS.items()
+        for name, text in (*COUNTERS.items(), (CORRECTIONS, "Corrections de terrain et ce qu'elles sont devenues."))
     ],
 )
 def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult[None]]:
     """Decide, identify with the memory of the last promoted release, and shape the published tables."""
     tables = workspace.tables
     read = ("referentiel__constats", GROUPS, "territories__communes")
+    corrections = _field_corrections(workspace)
     memory = last_memory(workspace.root.releases)
     states = [state for _, state in _feeds_in_use(workspace).values()]
     today = max(f.date_telechargement for state in states for f in state.fichiers).date()
@@ -122,15 +139,16 @@ def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
     def compute() -> dict[str, pl.DataFrame]:
         reporter().step("référentiel des points d'accueil")
         constats, groupes, communes = (tables.read(name) for name in read)
-        return counter_tables(constats, groupes, communes, memory=memory, today=today)
+        return counter_tables(constats, groupes, communes, corrections, memory=memory, today=today)
 
     made = tables.make(
-        COUNTERS,
-        inputs={name: tables.content(name) for name in read} | {"mémoire": memory.digest},
+        [*COUNTERS, CORRECTIONS],
+        inputs={name: tables.content(name) for name in read}
+        | {"mémoire": memory.digest, _FIELD: fingerprint.of_values(corrections.rows())},
         parameters=str(today),
         compute=compute,
     )
-    for name in COUNTERS:
+    for name in (*COUNTERS, CORRECTIONS):
         frame = tables.read(name)
         metadata: dict[str, dg.RawMetadataValue] = {
             "dagster/row_count": frame.height,
@@ -138,3 +156,46 @@ def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
             "recalculé": made[name][1],
         }
         yield dg.MaterializeResult(asset_key=name, metadata=metadata)
+
+
+@dg.asset(
+    key=WORKLIST,
+    deps=[*COUNTERS, "territories__communes", "access__distances"],
+    group_name="referentiel",
+    kinds={"parquet"},
+    description="Fiches à vérifier, celles qui comptent pour le plus d'habitants d'abord. Liste de travail.",
+)
+def to_do(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+    """Score every counter and rank those with a problem, with the distances known so far."""
+    tables = workspace.tables
+    three = ("referentiel__implantations", "referentiel__permanences", "referentiel__itinerances")
+    read = (*three, "referentiel__conflits", "territories__communes")
+    departements = tables.read("territories__departements")["code"].to_list()
+    measured = {d: state.content for d in departements if (state := tables.state("access__distances", d)) is not None}
+    states = [state for _, state in _feeds_in_use(workspace).values()]
+    today = max(f.date_telechargement for state in states for f in state.fichiers).date()
+
+    def compute() -> dict[str, pl.DataFrame]:
+        reporter().step("fiches à vérifier")
+        distances = [tables.read("access__distances", d).select("code_insee", "service_id") for d in measured]
+        nothing = pl.DataFrame(schema={"code_insee": pl.String, "service_id": pl.String})
+        frame = worklist(
+            gather(*(tables.read(name) for name in three)),
+            tables.read("referentiel__conflits"),
+            pl.concat([nothing, *distances]),
+            tables.read("territories__communes"),
+            rules=criteria(),
+            today=today,
+        )
+        return {WORKLIST: all_contracts()[WORKLIST].conform(frame)}
+
+    inputs = {name: tables.content(name) for name in read} | {f"distances/{d}": c for d, c in measured.items()}
+    made = tables.make([WORKLIST], inputs=inputs, parameters=str(today), compute=compute)
+    frame = tables.read(WORKLIST)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": frame.height,
+            "aperçu": dg.MetadataValue.md(preview(frame)),
+            "recalculé": made[WORKLIST][1],
+        }
+    )

@@ -10,8 +10,10 @@ from assets.referentiel.harmonise import count_types, harmonise
 from assets.referentiel.identity import LIEU, LIEU_PREFIX, SERVICE, SERVICE_PREFIX, Memory, identify
 from assets.referentiel.lieux import group_places
 from assets.referentiel.match import link
+from assets.referentiel.personnel import log_withheld, withhold_in_issues, withhold_personal
 from assets.referentiel.place import Gazetteer
 from assets.referentiel.publish import complete, conflicts, contents, provenance, split
+from assets.referentiel.terrain import apply_corrections, correction_provenance
 from assets.referentiel.typology import typologies
 from pipeline.foundations.issues import concat_issues
 from quality.contract import all_contracts
@@ -29,24 +31,27 @@ def constats_tables(
         passage: `territories__passage`.
 
     Returns:
-        `referentiel__constats`, its `referentiel__issues`, and `referentiel__types` (records by type code, and whether
-        it is published).
+        `referentiel__constats`, its `referentiel__issues`, `referentiel__types` (records by type code, and whether it
+        is published) and `referentiel__personnel` (what was withheld because it names people, by source and column).
     """
     table = typologies()
     gazetteer = Gazetteer(communes, passage)
-    constats, issues, types = [], [], []
+    constats, issues, types, personal = [], [], [], []
     for source, (spec, records, day) in feeds.items():
         nomenclature = spec.nomenclature or spec.id
         frame, met = harmonise(
             source, nomenclature, records, typologies=table, gazetteer=gazetteer, date_source=pl.lit(day)
         )
-        constats.append(frame)
-        issues.append(met)
+        impersonal, withheld = withhold_personal(frame)
+        constats.append(impersonal)
+        issues += [withhold_in_issues(met), log_withheld(source, frame, impersonal)]
+        personal.append(withheld)
         types.append(count_types(source, nomenclature, records, table))
     return {
         "referentiel__constats": pl.concat(constats),
         "referentiel__issues": concat_issues(issues),
         "referentiel__types": pl.concat(types),
+        "referentiel__personnel": pl.concat(personal),
     }
 
 
@@ -58,11 +63,18 @@ def group_table(constats: pl.DataFrame) -> pl.DataFrame:
 
 
 def counter_tables(
-    constats: pl.DataFrame, groups: pl.DataFrame, communes: pl.DataFrame, *, memory: Memory, today: date
+    constats: pl.DataFrame,
+    groups: pl.DataFrame,
+    communes: pl.DataFrame,
+    corrections: pl.DataFrame,
+    *,
+    memory: Memory,
+    today: date,
 ) -> dict[str, pl.DataFrame]:
     """Constats and their groups -> every published table of the référentiel, each holding its contract.
 
     Args:
+        corrections: what the field says (`raw__remontees_terrain_corrections`), above every feed; may be empty.
         memory: registry and bridges of the last promoted release.
         today: date of reference: what is seen for the first time is seen that day.
     """
@@ -82,7 +94,12 @@ def counter_tables(
         members, contents(counters, "groupe_id"), nature=SERVICE, prefix=SERVICE_PREFIX, memory=memory, today=today
     )
     ids = services.ids.rename({"groupe": "groupe_id", "id": "point_accueil_id"})
-    counters = group_places(counters.join(ids, on="groupe_id").sort("point_accueil_id"))
+    field = apply_corrections(counters.join(ids, on="groupe_id").sort("point_accueil_id"), corrections, communes)
+    if field.applied.height:
+        # Same members, same ids: what changed is the content, and the counters closed, which the registry sees gone.
+        prints = contents(field.counters, "groupe_id")
+        services = identify(members, prints, nature=SERVICE, prefix=SERVICE_PREFIX, memory=memory, today=today)
+    counters = group_places(field.counters)
 
     held = counters.sort("lieu_groupe", "point_accueil_id").select(
         pl.col("lieu_groupe").alias("groupe"),
@@ -102,10 +119,16 @@ def counter_tables(
         today=today,
     )
     counters = counters.join(places.ids.rename({"groupe": "lieu_groupe", "id": "lieu_id"}), on="lieu_groupe")
+    kept = ids.join(counters, on="point_accueil_id", how="semi")
+    corrected = correction_provenance(field.applied).join(kept, on="point_accueil_id", how="semi")
+    origins, named = provenance(decided, kept), ["point_accueil_id", "champ"]
     tables = {
         **split(complete(counters, communes)),
-        "provenance": provenance(decided, ids),
-        "conflits": conflicts(decided, ids),
+        "provenance": pl.concat(
+            [origins.join(corrected, on=named, how="anti"), corrected.select(origins.columns)]
+        ).sort(named),
+        "conflits": conflicts(decided, kept).join(corrected, on=named, how="anti", maintain_order="left"),
+        "corrections": pl.concat(field[1:]).sort("classeur", "ligne", "champ"),
         "registre": places.registry,
         "ponts": places.bridges,
     }

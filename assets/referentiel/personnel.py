@@ -1,14 +1,16 @@
 """What names people is withheld before anything is decided, and counted.
 
-The rule itself is `sources.personal`; readers already drop the columns that are made of people (`personal_data` of their
-declarations). This is the last gate, for what stands in columns that speak of offices: e-mails, telephones, free text.
+The rule itself is `sources.personal`; readers already drop the columns that are made of people (`personal_data` of
+their declarations). This is the last gate, for what stands in columns that speak of offices: e-mails, telephones, free
+text.
 
 Decided:
 - an e-mail that names a person is withheld;
-- a name after a civility in the text of the hours is replaced by `[nom retiré]`, and a mobile number beside it, or beside an
-  office held (« Madame le Maire au 06… »), by `[numéro retiré]`; addresses keep theirs (« rue du Docteur Roux »);
-- a mobile number is published as any other (buses and small mairies have no other), except where the record's own e-mail
-  names a person: the contact is then that person.
+- a name after a civility in the text of the hours is replaced by `[nom retiré]`, and a mobile number beside it, or
+  beside an office held (« Madame le Maire au 06… »), by `[numéro retiré]`; addresses keep theirs (« rue du Docteur
+  Roux »);
+- a mobile number is published as any other (buses and small mairies have no other), except where the record's own
+  e-mail names a person: the contact is then that person.
 """
 
 import polars as pl
@@ -76,24 +78,26 @@ def withhold_in_issues(issues: pl.DataFrame) -> pl.DataFrame:
     return issues.with_columns(redacted(pl.col("valeur")).alias("valeur"))
 
 
-def log_withheld(before: pl.DataFrame, after: pl.DataFrame, issues: IssueLog) -> None:
-    """Note the records whose e-mail was withheld, without saying what it was.
+def log_withheld(source: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Issues that note the records whose e-mail was withheld, without saying whose it was.
 
     Args:
-        before: `id_source, courriel` as the feed states them.
+        source: the feed.
+        before: `id_source, courriel` as the feed states them; nothing to note without a column `courriel`.
         after: the same rows once withheld.
     """
-    gone = before["courriel"].is_not_null() & after["courriel"].is_null()
-    issues.add_rows(
-        before.filter(gone).select(
-            "id_source", pl.format("…@{}", pl.col("courriel").str.extract(r"@([^@]*)$")).alias("courriel")
-        ),
-        record="id_source",
-        column="courriel",
-        rule="courriel-nominatif",
-        reason="Le courriel semble nommer une personne : il n’est pas publié.",
-        severity="info",
-    )
+    issues = IssueLog(source)
+    if "courriel" in before.columns:
+        gone = before.filter(before["courriel"].is_not_null() & after["courriel"].is_null())
+        issues.add_rows(
+            gone.select("id_source", pl.format("…@{}", pl.col("courriel").str.extract(r"@([^@]*)$")).alias("courriel")),
+            record="id_source",
+            column="courriel",
+            rule="courriel-nominatif",
+            reason="Le courriel semble nommer une personne : il n’est pas publié.",
+            severity="info",
+        )
+    return issues.frame()
 
 
 def personal_results(counts: pl.DataFrame) -> list[RuleResult]:
@@ -124,13 +128,3 @@ def _names_person(frame: pl.DataFrame) -> pl.Series:
     )
     values = frame.select("courriel", around.alias("_around")).iter_rows()
     return pl.Series([bool(mail) and is_personal_mail(mail, place or "") for mail, place in values], dtype=pl.Boolean)
-
-
-__all__ = [
-    "COUNT_SCHEMA",
-    "log_withheld",
-    "personal_results",
-    "redacted",
-    "withhold_in_issues",
-    "withhold_personal",
-]

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.raw.ingest import SourceState, issues_table, read_state
+from assets.referentiel.personnel import personal_results
 from assets.release import scope
 from assets.release.assemble import ReleaseContext, describe_source
 from assets.release.manifest import Code
@@ -161,6 +162,7 @@ def pronounce(workspace: Workspace, case: Case) -> Verdict:
     results += check_sources(statuses)
     types = workspace.tables.read("referentiel__types")
     results += check_codes(types)
+    results += personal_results(workspace.tables.read("referentiel__personnel"))
     snapshots = {name: state.empreinte for name, (_, state) in case.sources.items()}
     results = apply_acceptances(results, load_acceptances(workspace.root.acceptances), snapshots)
 

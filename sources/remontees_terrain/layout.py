@@ -29,7 +29,7 @@ YES, NO = "oui", "non"
 
 
 class Field(NamedTuple):
-    """One correctable field. `titre` heads its columns ("Nom actuel", "Nom corrigé"); `valeurs` is its drop-down list."""
+    """One correctable field: `titre` heads its two columns, `valeurs` is its drop-down list."""
 
     champ: str
     titre: str

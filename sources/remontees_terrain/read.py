@@ -128,8 +128,8 @@ def read_workbook(data: bytes, name: str, issues: IssueLog) -> Workbook:
                 "*",
                 f"ligne {number}",
                 "ligne-alteree",
-                "L’identifiant ou les valeurs actuelles de la ligne ne sont plus celles de l’export (cellules modifiées "
-                "ou tri partiel) : la ligne est mise de côté.",
+                "L’identifiant ou les valeurs actuelles de la ligne ne sont plus celles de l’export (cellules "
+                "modifiées ou tri partiel) : la ligne est mise de côté.",
                 "erreur",
             )
             continue

@@ -8,6 +8,7 @@ import pytest
 from assets.referentiel.build import counter_tables
 from assets.referentiel.harmonise import CONSTAT_COLUMNS
 from assets.referentiel.identity import Memory
+from sources.remontees_terrain.layout import CORRECTION_SCHEMA
 
 _TYPES = {"rang_source": pl.Int64, "service_nb_heures_hebdo": pl.Float64, "lieu_longitude": pl.Float64}
 _TYPES |= {"lieu_latitude": pl.Float64, "date_maj": pl.Date, "date_source": pl.Date}
@@ -70,7 +71,8 @@ def tables():
         pl.Series("groupe_id", [0, 1, 1, 2, 3, 4, 5, 6], dtype=pl.Int64)
     )
     communes = pl.DataFrame({"code": ["05001"], "epci": ["240500439"]})
-    return counter_tables(constats, groups, communes, memory=Memory.empty(), today=TODAY)
+    nothing = pl.DataFrame(schema=CORRECTION_SCHEMA)
+    return counter_tables(constats, groups, communes, nothing, memory=Memory.empty(), today=TODAY)
 
 
 def _row(frame, **where):
