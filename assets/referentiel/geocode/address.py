@@ -55,7 +55,9 @@ def normalise(text: str | None) -> Address | None:
     boxes, CEDEX and whatever follows a postcode are dropped.
     """
     plain = key((text or "").replace("°", " "))
-    plain = _spaces(_TOWN.sub("", _BOX.sub(" ", _GLUED.sub(r"\1 \2", plain))))
+    previous = None
+    while plain != previous:  # dropping a box may uncover another
+        plain, previous = _spaces(_TOWN.sub("", _BOX.sub(" ", _GLUED.sub(r"\1 \2", plain)))), plain
     if not plain:
         return None
     words = plain.split()
