@@ -103,12 +103,13 @@ def import_(file: Path, dry_run: bool, data: Path | None) -> None:
     settled = pl.concat([outcome.applied, outcome.conflicts, outcome.obsolete])
     mine = settled.filter(pl.col("classeur") == name).sort("ligne", "champ")
     _say(f"{file} — {workbook.organisation}, {workbook.date:%d/%m/%Y}, département {workbook.departement}")
-    counts = f"{new.height} corrections, {len(workbook.comments)} commentaires, {len(issues)} à revoir"
+    aside = issues.frame().filter(pl.col("gravite") != "info")
+    counts = f"{new.height} corrections, {len(workbook.comments)} commentaires, {aside.height} mises de côté"
     _say(f"  {workbook.rows} lignes, {counts}")
     _show_hours(mine)
     for status, rows in sorted(mine.partition_by("statut", as_dict=True).items()):
         _show(str(status[0]), rows, gone)
-    _show_set_aside(issues.frame())
+    _show_set_aside(aside)
     for identifier, line, text in workbook.comments[:_SHOWN]:
         _say(f"  commentaire, ligne {line} ({identifier}) : {text}")
     if dry_run:
@@ -214,7 +215,7 @@ def _before_corrections(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, s
     done = _outcomes(workspace).filter(pl.col("statut") == "appliquée")
     closed = done.filter(pl.col("champ") == "ferme")
     who = {
-        row["point_accueil_id"]: f"fermé d'après {row['organisation']} ({row['date']:%d/%m/%Y})"
+        row["point_accueil_id"]: f"fermé d'après {row['organisation']} ({row['date']:%d/%m/%Y}) : à départager"
         for row in closed.iter_rows(named=True)
     }
     return restore(_counters(workspace), done), who
@@ -253,9 +254,13 @@ def _store(workspace: Workspace, archive: bytes) -> None:
 
 
 def _show_hours(mine: pl.DataFrame) -> None:
+    """What was understood of the hours, and what was not."""
+    from assets.referentiel.hours import interpret
+
     typed = mine.filter((pl.col("champ") == "horaires") & pl.col("corrige").is_not_null())
     for row in typed.head(_SHOWN).iter_rows(named=True):
-        _say(f"  horaires, ligne {row['ligne']} : « {row['corrige']} » → {row['valeur'] or 'NON COMPRIS'}")
+        left = "".join(f" (non traduit : {remark})" for remark in interpret(row["corrige"], "texte").remarques)
+        _say(f"  horaires, ligne {row['ligne']} : « {row['corrige']} » → {row['valeur'] or 'NON COMPRIS'}{left}")
 
 
 def _show(status: str, rows: pl.DataFrame, gone: dict[str, str]) -> None:

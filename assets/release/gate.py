@@ -13,6 +13,7 @@ import polars as pl
 
 from assets.raw.ingest import SourceState, issues_table, read_state
 from assets.referentiel.personnel import personal_results
+from assets.referentiel.terrain import correction_issues
 from assets.release import scope
 from assets.release.assemble import ReleaseContext, describe_source
 from assets.release.manifest import Code
@@ -292,4 +293,5 @@ def _status(spec: SourceSpec, state: SourceState, date_reference: datetime) -> S
 
 def _issues(workspace: Workspace, case: Case) -> pl.DataFrame:
     names = [issues_table(spec) for spec, state in case.sources.values() if state.etat != "absente"]
-    return concat_issues(workspace.tables.read(name) for name in [*names, *_ISSUE_TABLES])
+    field = correction_issues(workspace.tables.read("referentiel__corrections"))
+    return concat_issues([*(workspace.tables.read(name) for name in [*names, *_ISSUE_TABLES]), field])

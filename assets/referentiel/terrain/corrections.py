@@ -20,10 +20,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+import shapely
 
 from assets.referentiel.hours import interpret, level
-from assets.referentiel.place import Gazetteer
 from assets.referentiel.terrain.values import COLUMNS, ID, current_values
+from pipeline.foundations.crs import epsg_of_departement, project
 from pipeline.foundations.issues import IssueLog
 from sources.personal import redact_people
 from sources.remontees_terrain import layout
@@ -163,10 +164,10 @@ def effective(champ: str, typed: str | None) -> str | None:
 def correction_provenance(applied: pl.DataFrame) -> pl.DataFrame:
     """Corrections in force as provenance: `point_accueil_id, champ, source, id_source, date_source`.
 
-    `champ` is the group of fields of `precedence.yml` (address and position are both `lieu`); the latest correction of
+    A field the correction emptied comes from nowhere and has no row. `champ` is the group of fields of `precedence.yml` (address and position are both `lieu`); the latest correction of
     a group speaks for it.
     """
-    fields = applied.filter(~pl.col("champ").is_in([CLOSED, CHECKED]))
+    fields = applied.filter(~pl.col("champ").is_in([CLOSED, CHECKED]) & pl.col("valeur").is_not_null())
     return (
         fields.with_columns(pl.col("champ").replace(_GROUPS))
         .sort(ID, "champ", "date", "classeur", "ligne", descending=[False, False, True, True, True])
@@ -181,17 +182,21 @@ def correction_provenance(applied: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def correction_issues(conflicts: pl.DataFrame, obsolete: pl.DataFrame) -> pl.DataFrame:
-    """What a steward has to look at again, as issues: conflicts, outdated, refused and orphan corrections."""
+def correction_issues(outcomes: pl.DataFrame) -> pl.DataFrame:
+    """What a steward has to look at again, as issues: conflicts, outdated, refused and orphan corrections.
+
+    Args:
+        outcomes: `referentiel__corrections` (`OUTCOME_SCHEMA`).
+    """
     issues = IssueLog(SOURCE)
     wanted = pl.col("statut").is_in([CONFLICT, OBSOLETE, REFUSED, UNKNOWN])
-    for row in pl.concat([conflicts, obsolete]).filter(wanted).iter_rows(named=True):
+    for row in outcomes.filter(wanted).iter_rows(named=True):
         issues.add(
             record=row[ID],
             column=row["champ"],
-            value=row["corrige"],
+            value=redact_people(row["corrige"] or layout.CLEAR),
             rule=f"correction-{_RULES[row['statut']]}",
-            reason=f"{row['organisation']}, {row['date']:%d/%m/%Y} : {row['motif']}",
+            reason=f"{row['organisation']}, {row['date']:%d/%m/%Y} : {redact_people(row['motif'])}",
         )
     return issues.frame()
 
@@ -228,15 +233,26 @@ def _refuse_impossible(
         return
     commune = dict(touched.select(ID, "lieu_code_insee").iter_rows())
     codes = [commune[c.row[ID]] for c in placed]
-    outlines = communes.filter(pl.col("code").is_in(codes))
-    passage = pl.DataFrame(schema={"code_ancien": pl.String, "code": pl.String})
-    xy = np.array([[float(part) for part in str(c.value).split()] for c in placed])
-    outside = Gazetteer(outlines, passage).metres_outside(codes, xy[:, 0], xy[:, 1])
-    for claim, metres, code in zip(placed, outside, codes, strict=True):
+    known = communes.filter(pl.col("code").is_in(codes) & pl.col("geometrie").is_not_null())
+    outlines = {code: shapely.from_wkb(wkb) for code, wkb in known.select("code", "geometrie").iter_rows()}
+    for claim, code in zip(placed, codes, strict=True):
+        longitude, latitude = _degrees(claim)
+        metres = _metres_outside(outlines[code], code, longitude, latitude) if code in outlines else 0.0
         if metres > TOLERANCE_M:
-            claim.settle(
-                REFUSED, f"La position est à {metres / 1000:.1f} km de la commune {code}.".replace(".", ",", 1)
-            )
+            claim.settle(REFUSED, f"La position est à {metres / 1000:.0f} km hors de la commune {code}.")
+
+
+def _degrees(claim: _Claim) -> tuple[float, float]:
+    longitude, latitude = str(claim.value).split()
+    return float(longitude), float(latitude)
+
+
+def _metres_outside(outline: shapely.Geometry, code: str, longitude: float, latitude: float) -> float:
+    """Distance from a point to the outline of its commune, in the projected system of the territory; 0 inside."""
+    ends = shapely.get_coordinates(shapely.shortest_line(outline, shapely.Point(longitude, latitude)))
+    departement = code[:3] if code.startswith(("97", "98")) else code[:2]
+    x, y = project(ends[:, 0], ends[:, 1], epsg_of_departement(departement))
+    return float(np.hypot(x[1] - x[0], y[1] - y[0]))
 
 
 def _settle(claims: list[_Claim], value: str | None) -> _Claim | None:
@@ -341,7 +357,7 @@ def _update(counters: pl.DataFrame, updates: Mapping[str, Mapping[str, Any]]) ->
 
 def _columns(champ: str, claim: _Claim) -> dict[str, Any]:
     if champ == POSITION:
-        longitude, latitude = (float(part) for part in str(claim.value).split())
+        longitude, latitude = _degrees(claim)
         return {"lieu_longitude": longitude, "lieu_latitude": latitude, "position_methode": POSITION_METHOD}
     if champ != "horaires":
         return {COLUMNS[champ]: claim.value}
