@@ -24,6 +24,7 @@ def stages(*, retries: bool = True) -> list[dg.AssetsDefinition]:
     return [
         *raw_assets(retries=retries),
         territories.territories,
+        referentiel.releves,
         referentiel.constats,
         referentiel.groups,
         referentiel.counters,

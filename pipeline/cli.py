@@ -100,16 +100,17 @@ def demo(data: Path | None, departements: int, seed: int, month: int) -> None:
 @_data_option
 @_mirror
 @_frozen
+@click.option("--geocode", is_flag=True, help="Ask the Géoplateforme for the positions that no feed gives.")
 @click.option("--departements", default="all", show_default=True, help="`all`, or codes: 05,36,59 (2A, 971…).")
 @_says_errors
-def build(data: Path | None, mirror: Path | None, frozen: bool, departements: str) -> None:
+def build(data: Path | None, mirror: Path | None, frozen: bool, geocode: bool, departements: str) -> None:
     """Feeds to release: ask the producers, harmonise, check, measure, publish a version on disk."""
     from pipeline import run
 
     root = DataRoot.resolve(data)
     started = time.monotonic()
     with _reporter() as reporter, reporting(reporter):
-        outcome = run.build(root, departements, mirror=mirror and mirror.resolve(), frozen=frozen)
+        outcome = run.build(root, departements, mirror=mirror and mirror.resolve(), frozen=frozen, geocode=geocode)
     _tell(outcome, time.monotonic() - started)
 
 

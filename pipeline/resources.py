@@ -16,6 +16,7 @@ from pipeline.foundations.workspace import Workspace
             str, default_value="", description="Mirror of the feeds; empty means CSP_MIRROR, else none."
         ),
         "frozen": dg.Field(bool, default_value=False, description="Use the last good snapshots; ask nobody."),
+        "geocode": dg.Field(bool, default_value=False, description="Ask the geocoding service for missing positions."),
     },
     description="Data root and origin of the feeds.",
 )
@@ -27,4 +28,5 @@ def workspace(context: dg.InitResourceContext) -> Workspace:
         DataRoot.resolve(config["data_dir"] or None),
         mirror=Path(mirror).expanduser().resolve() if mirror else None,
         frozen=config["frozen"],
+        geocode=config["geocode"],
     )

@@ -39,6 +39,7 @@ def build(
     *,
     mirror: Path | None = None,
     frozen: bool = False,
+    geocode: bool = False,
     fictional: bool = False,
 ) -> Outcome:
     """From feeds to a promoted release, on one data root.
@@ -52,7 +53,7 @@ def build(
     """
     if fictional:
         declare_fictional(root)
-    defs = _defs(root, mirror, frozen=frozen)
+    defs = _defs(root, mirror, frozen=frozen, geocode=geocode)
     with exclusive(root.path), instance_of(root) as instance:
         before = latest(root.releases)
         if (root.tables / "territories__departements.json").is_file():
@@ -85,8 +86,8 @@ def refresh(root: DataRoot, sources: Sequence[str], *, mirror: Path | None = Non
         _execute(defs, "actualiser", instance, asset_selection=keys)
 
 
-def _defs(root: DataRoot, mirror: Path | None, *, frozen: bool) -> dg.Definitions:
-    config = {"data_dir": str(root.path), "mirror": str(mirror or ""), "frozen": frozen}
+def _defs(root: DataRoot, mirror: Path | None, *, frozen: bool, geocode: bool = False) -> dg.Definitions:
+    config = {"data_dir": str(root.path), "mirror": str(mirror or ""), "frozen": frozen, "geocode": geocode}
     return build_defs(resources={"workspace": workspace.configured(config)}, retries=False)
 
 

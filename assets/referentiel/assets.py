@@ -8,6 +8,7 @@ import polars as pl
 from assets.raw.assets import raw_key
 from assets.raw.ingest import SourceState, read_state
 from assets.referentiel.build import constats_tables, counter_tables, group_table
+from assets.referentiel.geocode.stage import GEOCODED, GEOCODING_INPUTS, GEOCODING_SOURCES, geocode
 from assets.referentiel.memory import last_memory
 from assets.referentiel.score import criteria, worklist
 from assets.referentiel.terrain import gather
@@ -21,7 +22,7 @@ from sources.remontees_terrain.layout import CORRECTION_SCHEMA
 from sources.remontees_terrain.layout import SOURCE as FIELD_SOURCE
 from sources.spec import SourceSpec
 
-CONSTATS = ("referentiel__constats", "referentiel__issues", "referentiel__types", "referentiel__personnel")
+RELEVES = ("referentiel__releves", "referentiel__issues", "referentiel__types", "referentiel__personnel")
 GROUPS = "referentiel__groupes"
 #: The published tables, with what they are.
 COUNTERS = {
@@ -54,13 +55,13 @@ def _field_corrections(workspace: Workspace) -> pl.DataFrame:
 
 
 @dg.asset(
-    key="referentiel__constats",
+    key="referentiel__releves",
     deps=[*(raw_key(s.id) for s in _FEEDS), "territories__communes", "territories__passage"],
     group_name="referentiel",
     kinds={"parquet"},
     description="Ce que chaque source dit de chaque point d'accueil, dans un même vocabulaire.",
 )
-def constats(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+def releves(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
     """Harmonise every feed in use."""
     tables = workspace.tables
     feeds = _feeds_in_use(workspace)
@@ -76,14 +77,35 @@ def constats(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Non
             passage=tables.read("territories__passage"),
         )
 
-    made = tables.make(CONSTATS, inputs=inputs, parameters={k: str(v) for k, v in dates.items()}, compute=compute)
-    frame = tables.read(CONSTATS[0])
+    made = tables.make(RELEVES, inputs=inputs, parameters={k: str(v) for k, v in dates.items()}, compute=compute)
+    frame = tables.read(RELEVES[0])
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": frame.height,
             "aperçu": dg.MetadataValue.md(preview(frame)),
             "problèmes": tables.read("referentiel__issues").height,
-            "recalculé": made[CONSTATS[0]][1],
+            "recalculé": made[RELEVES[0]][1],
+        }
+    )
+
+
+@dg.asset(
+    key="referentiel__constats",
+    deps=[*(raw_key(name) for name in GEOCODING_SOURCES), "referentiel__releves", *GEOCODING_INPUTS],
+    group_name="referentiel",
+    kinds={"parquet"},
+    description="Les relevés, avec la position de leur adresse pour ceux qui n'en ont pas de croyable.",
+)
+def constats(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+    """Geocode the addresses of the records without a believed position."""
+    computed = geocode(workspace)
+    asked = workspace.tables.read(GEOCODED)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": workspace.tables.read("referentiel__constats").height,
+            "adresses à situer": asked.height,
+            "situées": asked["longitude"].count(),
+            "recalculé": computed,
         }
     )
 

@@ -31,7 +31,7 @@ def constats_tables(
         passage: `territories__passage`.
 
     Returns:
-        `referentiel__constats`, its `referentiel__issues`, `referentiel__types` (records by type code, and whether it
+        `referentiel__releves`, its `referentiel__issues`, `referentiel__types` (records by type code, and whether it
         is published) and `referentiel__personnel` (what was withheld because it names people, by source and column).
     """
     table = typologies()
@@ -48,7 +48,7 @@ def constats_tables(
         personal.append(withheld)
         types.append(count_types(source, nomenclature, records, table))
     return {
-        "referentiel__constats": pl.concat(constats),
+        "referentiel__releves": pl.concat(constats),
         "referentiel__issues": concat_issues(issues),
         "referentiel__types": pl.concat(types),
         "referentiel__personnel": pl.concat(personal),

@@ -20,14 +20,17 @@ class Workspace:
     Attributes:
         mirror: folder read as `mirror/<host>/<path>` instead of the network.
         frozen: upstream is not asked; the last good snapshots are used.
+        geocode: the geocoding service may be asked for the addresses of records without a position.
 
     Raises:
-        WrongUse: no such mirror, or the real feeds are asked for in a fictional data root.
+        WrongUse: no such mirror, a geocoding service asked by a run that asks nobody, or the real feeds are asked for
+            in a fictional data root.
     """
 
     root: DataRoot
     mirror: Path | None = None
     frozen: bool = False
+    geocode: bool = False
     tables: TableStore = field(init=False)
     snapshots: SnapshotStore = field(init=False)
 
@@ -45,6 +48,13 @@ class Workspace:
                 expected="real data, to ask the producers for more",
                 found=f"invented data ({self.root.fictional_mark.name})",
                 remedy="give another --data; to build again from the invented feeds: --frozen, --mirror or `csp demo`",
+            )
+        if self.geocode and (self.mirror is not None or self.frozen):
+            raise WrongUse(
+                "--geocode",
+                expected="a run that may use the network",
+                found="--mirror" if self.mirror is not None else "--frozen",
+                remedy="leave one of the two out: the answers already held are used in any case",
             )
         object.__setattr__(self, "tables", TableStore(self.root.tables))
         object.__setattr__(self, "snapshots", SnapshotStore(self.root.snapshots))

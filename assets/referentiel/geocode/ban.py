@@ -5,8 +5,9 @@ street alone. Never the commune.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,7 @@ _NEAR_WORTH, _STREET_WORTH = 0.9, 0.75
 
 @dataclass(frozen=True)
 class _Point:
+    code: str  # municipal district in Paris, Lyon and Marseille
     number: int
     repetition: str | None
     longitude: float
@@ -34,29 +36,36 @@ class _Point:
 _Streets = Mapping[str, list[_Point]]
 
 
-def search_ban(wanted: pl.DataFrame, addresses: pl.DataFrame, rules: BanSettings, date: pl.Expr) -> pl.DataFrame:
+def search_ban(
+    wanted: pl.DataFrame,
+    addresses: pl.DataFrame,
+    rules: BanSettings,
+    *,
+    day: date,
+    districts: Mapping[str, str],
+) -> pl.DataFrame:
     """Look up every address in its commune.
 
     Args:
         wanted: `code_lieu` (commune or municipal district), `cle_adresse`.
         addresses: the `adresses` table of the source `ban`, at least for these communes.
-        date: date of the extract.
+        day: date of the extract.
+        districts: commune of each municipal district. A street of the city is looked for in all of them.
 
     Returns:
         One row per address of a commune the extract holds, in `ANSWER_SCHEMA`; `motif` says why there is no position.
     """
-    held = addresses.filter(pl.col("code_insee").is_in(wanted["code_lieu"].implode()))
-    indexes = _index(held)
+    indexes = _index(addresses, set(wanted["code_lieu"]), districts)
     rows = []
     for code, key in wanted.select("code_lieu", "cle_adresse").iter_rows():
         if (streets := indexes.get(code)) is not None and (address := normalise(key)) is not None:
             rows.append({"code_lieu": code, "cle_adresse": key, **_find(address, streets, rules)})
     frame = pl.DataFrame(rows, schema={n: t for n, t in ANSWER_SCHEMA.items() if n != "geocodage_date"})
-    return frame.with_columns(date.cast(pl.Date).alias("geocodage_date")).select(ANSWER_SCHEMA.names())
+    return frame.with_columns(pl.lit(day).alias("geocodage_date")).select(ANSWER_SCHEMA.names())
 
 
-def _index(addresses: pl.DataFrame) -> dict[str, _Streets]:
-    """Commune -> canonical street -> its numbers, in a fixed order."""
+def _index(addresses: pl.DataFrame, codes: Collection[str], districts: Mapping[str, str]) -> dict[str, _Streets]:
+    """Place -> canonical street -> its numbers, in a fixed order. A city holds the streets of its districts too."""
     keys = {name: found.street for name in addresses["nom_voie"].unique() if (found := _street_of(name))}
     index: dict[str, dict[str, list[_Point]]] = defaultdict(lambda: defaultdict(list))
     ordered = addresses.sort("code_insee", "nom_voie", "numero", "rep", "id", nulls_last=False)
@@ -65,8 +74,11 @@ def _index(addresses: pl.DataFrame) -> dict[str, _Streets]:
         if street := keys.get(name):
             label = " ".join(str(part) for part in (number or None, repetition, name) if part)
             spelled = normalise(f"{number or 1} {repetition} rue") if repetition else None
-            point = _Point(number, spelled.repetition if spelled else None, longitude, latitude, identifier, label)
-            index[code][street].append(point)
+            point = _Point(
+                code, number, spelled.repetition if spelled else None, longitude, latitude, identifier, label
+            )
+            for place in {code, districts.get(code, code)}.intersection(codes):
+                index[place][street].append(point)
     return {code: dict(streets) for code, streets in index.items()}
 
 
@@ -81,6 +93,8 @@ def _find(address: Address, streets: _Streets, rules: BanSettings) -> dict[str, 
     if street is None:
         return {"motif": "voie ambiguë" if likeness else "voie inconnue"}
     points = streets[street]
+    if len({point.code for point in points}) > 1:
+        return {"motif": "voie de plusieurs arrondissements"}
     if address.number is not None:
         same = [p for p in points if p.number == address.number]
         exact = [p for p in same if p.repetition == address.repetition]
