@@ -5,7 +5,7 @@ street alone. Never the commune.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,6 +20,8 @@ from assets.referentiel.geocode.settings import BanSettings
 NUMBER, NEAR, STREET = "BAN numéro", "BAN numéro voisin", "BAN voie"
 #: What a position is worth when the number is not the one asked for: multiplies the likeness of the streets.
 _NEAR_WORTH, _STREET_WORTH = 0.9, 0.75
+#: Words that tell no street from another: feeds add, drop and swap them.
+_LINKS = frozenset({"de", "du", "des", "d", "la", "le", "les", "l", "et", "a", "au", "aux"})
 
 
 @dataclass(frozen=True)
@@ -106,17 +108,27 @@ def _find(address: Address, streets: _Streets, rules: BanSettings) -> dict[str, 
     return _answer(_middle(points), STREET, likeness * _STREET_WORTH)
 
 
-def _same_street(street: str, streets: Iterable[str], rules: BanSettings) -> tuple[float, str | None]:
+def _same_street(street: str, streets: _Streets, rules: BanSettings) -> tuple[float, str | None]:
     """Likeness and name of the street; (0, None) when there is none, (likeness, None) when two are as good."""
-    names = list(streets)
-    if street in names:
+    if street in streets:
         return 1.0, street
-    close = process.extract(street, names, scorer=fuzz.token_sort_ratio, score_cutoff=rules.score_min * 100, limit=2)
+    kind, words = _told_apart(street)
+    if not words:
+        return 0.0, None
+    # A rue is not a place: only what follows the kind of street may be misspelt.
+    rivals = {name: told[1] for name in streets if (told := _told_apart(name))[0] == kind}
+    close = process.extract(words, rivals, scorer=fuzz.token_sort_ratio, score_cutoff=rules.score_min * 100, limit=2)
     if not close:
         return 0.0, None
     if len(close) > 1 and close[0][1] - close[1][1] < rules.marge * 100:
         return close[0][1] / 100, None
-    return close[0][1] / 100, close[0][0]
+    return close[0][1] / 100, close[0][2]
+
+
+def _told_apart(street: str) -> tuple[str, str]:
+    """The kind of street, and the words that tell it from the others of its kind."""
+    kind, *words = street.split()
+    return kind, " ".join(word for word in words if word not in _LINKS)
 
 
 def _nearest(number: int, points: list[_Point], reach: int) -> _Point | None:
