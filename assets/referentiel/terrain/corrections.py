@@ -164,8 +164,8 @@ def effective(champ: str, typed: str | None) -> str | None:
 def correction_provenance(applied: pl.DataFrame) -> pl.DataFrame:
     """Corrections in force as provenance: `point_accueil_id, champ, source, id_source, date_source`.
 
-    A field the correction emptied comes from nowhere and has no row. `champ` is the group of fields of `precedence.yml` (address and position are both `lieu`); the latest correction of
-    a group speaks for it.
+    A field the correction emptied comes from nowhere and has no row. `champ` is the group of fields of
+    `precedence.yml` (address and position are both `lieu`); the latest correction of a group speaks for it.
     """
     fields = applied.filter(~pl.col("champ").is_in([CLOSED, CHECKED]) & pl.col("valeur").is_not_null())
     return (
