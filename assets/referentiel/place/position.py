@@ -261,8 +261,9 @@ def _refuse_shared_points(points: _Points, addresses: list[Address | None], gaze
     judged = (
         frame.select(
             "lieu_code_insee",
-            # Buildings, districts and letter boxes do not count: the same site is named in many ways.
-            pl.Series("_rue", [a.street if a and a.is_street else None for a in found], dtype=pl.String),
+            # Buildings, districts and letter boxes do not count, and two streets that end alike count once: the same
+            # site is named in many ways (`131 faubourg Bannier`, `131 rue du Faubourg-Bannier`).
+            pl.Series("_rue", [a.street.split()[-1] if a and a.is_street else None for a in found], dtype=pl.String),
             pl.Series("_ligne", given),
             pl.Series("_x", points.longitude[given]),
             pl.Series("_y", points.latitude[given]),

@@ -279,6 +279,7 @@ def test_the_feed_s_own_word_for_its_position_is_heeded(gazetteer, source, word,
     [
         ((6.02, 44.02), ["1 rue Haute", "2 av. Basse", "place du Pré"], True),
         ((6.02, 44.02), ["1 rue Haute", "2 rue Haute", "Cité administrative", "BP 12", None], False),
+        ((6.02, 44.02), ["131 faubourg Bas", "131 rue du Faubourg-Bas", "131 r du fbg Bas"], False),
         ((6.05, 44.05), ["1 rue Haute", "2 av. Basse"], True),  # the centroid
         ((6.02, 44.02), ["1 rue Haute", "2 av. Basse"], False),
     ],
