@@ -97,8 +97,8 @@ def believe_positions(frame: pl.DataFrame, gazetteer: Gazetteer, issues: IssueLo
     Returns:
         The frame with `lieu_code_departement` and
         - `lieu_longitude`, `lieu_latitude`: null when not believed;
-        - `position_methode`: `source`, `source, hors de la commune`, `axes inversés corrigés`, `projection corrigée`, null
-          without position;
+        - `position_methode`: `source`, `source, hors de la commune`, `axes inversés corrigés`, `projection corrigée`,
+          null without position;
         - `geocodage_methode`: `source`, `source, à la voie`, `centre de la commune`, null;
         - `geocodage_longitude`, `geocodage_latitude`: the approximate position of `centre de la commune`, else null;
         - `geocodage_score`, `geocodage_date`: null, they speak of geocoding;
