@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -78,7 +78,7 @@ def publish(context: Any, docs: DataDocs, contracts: Mapping[str, Contract]) -> 
         for page in sorted(site.rglob("*.html")):
             place = docs.folder / page.relative_to(site)
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(_clean_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+            place.write_text(_clean_page(page.read_text(encoding="utf-8"), docs), encoding="utf-8")
     (docs.folder / "index.html").write_text(_index(docs, contracts, passed), encoding="utf-8")
 
 
@@ -110,8 +110,11 @@ def _escaped(value: Any) -> Any:
     return [_escaped(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def _clean_page(page: str) -> str:
+def _clean_page(page: str, docs: DataDocs) -> str:
     page = _BLOCK_ID.sub("-body", _UNWANTED.sub("", page))
+    # It writes the local time of the machine and calls it UTC.
+    said, meant = (f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in (docs.run_time.astimezone(), docs.run_time.astimezone(UTC)))
+    page = page.replace(said, meant)
     return page.replace("<head>", f"<head>{_POLICY}", 1).replace("</head>", f"<style>{_style()}</style></head>", 1)
 
 

@@ -149,6 +149,8 @@ def stage(
             release or that it writes itself.
     """
     published = _published(tables, contracts)
+    if context.fictif:
+        published = [(_fictional(contract), frame) for contract, frame in published]
     folder = staging_folder(releases, version)
     try:
         _write(folder, version, published, context)
@@ -181,6 +183,11 @@ def _published(
             remedy="write the contract; publish a table of another licence in files of its own",
         )
     return kept
+
+
+def _fictional(contract: Contract) -> Contract:
+    """The contract whose title says so: layers are copied and opened away from the rest of the release."""
+    return contract.model_copy(update={"title": f"{contract.title} (données fictives)"})
 
 
 def _write(

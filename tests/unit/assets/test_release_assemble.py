@@ -162,7 +162,7 @@ def test_notes_say_in_french_what_the_reader_must_know(tmp_path, tables, context
     assert "# Carto Services Publics, version 2026.01.31" in text
     assert "Données fictives" in text
     assert "Verdict des contrôles : **conforme**, alerte : 2, blocage : 0." in text
-    assert "| `implantations` | Implantations | 2 |" in text
+    assert "| `implantations` | Implantations (données fictives) | 2 |" in text
     assert (
         r"| Annuaire \| locaux | DILA | 21/01/2026 | Licence Ouverte 2.0 "
         "| dernière bonne version (10 jours) : le serveur ne répond pas |"
