@@ -54,6 +54,7 @@ class FieldGroup(BaseModel):
     ancre: str | None = None
     conflit: Literal["texte", "distance", "chiffres", "exact"] | None = None
     seuil_m: float = 0
+    dernier_recours: Mapping[str, tuple[str, ...]] = {}
     ordre: tuple[str, ...] = ()
     par_typologie: Mapping[str, tuple[str, ...]] = {}
 
@@ -136,8 +137,9 @@ def _believed(ordered: pl.DataFrame, group: FieldGroup, last: int) -> pl.DataFra
         values = [pl.col(c).drop_nulls().first() for c in group.colonnes]
         return first.group_by("groupe_id", maintain_order=True).agg(values)
     keep = [*group.colonnes, "source", "id_source", "date_source"]
+    last_resort = [pl.col(column).is_in(values).fill_null(False) for column, values in group.dernier_recours.items()]
     return (
-        first.sort("groupe_id", pl.col(group.ancre).is_null(), maintain_order=True)
+        first.sort("groupe_id", pl.col(group.ancre).is_null(), *last_resort, maintain_order=True)
         .group_by("groupe_id", maintain_order=True)
         .agg(pl.col(keep).first())
     )

@@ -10,7 +10,18 @@ from typing import Any
 _PACKAGES = ("pipeline", "assets", "sources", "quality", "outputs")
 _SUFFIXES = {".py", ".yml", ".sql", ".html", ".j2", ".css"}
 # Libraries whose version can change the bytes of a table.
-_LIBRARIES = ("polars", "duckdb", "pyarrow", "shapely", "pyproj", "scipy", "opening-hours-py", "great-expectations")
+_LIBRARIES = (
+    "polars",
+    "duckdb",
+    "pyarrow",
+    "shapely",
+    "pyproj",
+    "scipy",
+    "opening-hours-py",
+    "great-expectations",
+    "rapidfuzz",
+    "splink",
+)
 
 
 def of_values(*parts: Any) -> str:

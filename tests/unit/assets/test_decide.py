@@ -13,7 +13,14 @@ from assets.referentiel.harmonise import CONSTAT_COLUMNS
 from pipeline.foundations.errors import WrongUse
 
 _TYPES = {"rang_source": pl.Int64, "service_nb_heures_hebdo": pl.Float64, "lieu_longitude": pl.Float64}
-_TYPES |= {"lieu_latitude": pl.Float64, "date_maj": pl.Date, "date_source": pl.Date, "groupe_id": pl.Int64}
+_TYPES |= {c: pl.Float64 for c in ("geocodage_score", "geocodage_longitude", "geocodage_latitude")}
+_TYPES |= {
+    "geocodage_date": pl.Date,
+    "lieu_latitude": pl.Float64,
+    "date_maj": pl.Date,
+    "date_source": pl.Date,
+    "groupe_id": pl.Int64,
+}
 
 
 def _constats(*rows):
@@ -100,6 +107,14 @@ def test_an_unknown_value_never_hides_a_known_one_and_groups_are_not_mixed():
 def test_only_real_disagreements_are_conflicts(field, kept, other, expected):
     _, decided = _decide({**DILA, field: kept}, {**FS, field: other})
     assert decided.conflicts.height == expected
+
+
+def test_a_position_some_feed_gives_is_believed_before_one_looked_up():
+    row, _ = _decide(
+        {**DILA, "lieu_longitude": 6.0, "lieu_latitude": 44.0, "position_methode": "géocodage"},
+        {**FS, "lieu_longitude": 6.001, "lieu_latitude": 44.0, "position_methode": "source"},
+    )
+    assert (row["lieu_longitude"], row["position_methode"]) == (6.001, "source")
 
 
 @pytest.mark.parametrize(("metres", "expected"), [(100, 0), (400, 1)])
