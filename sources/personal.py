@@ -18,6 +18,7 @@ _FILE = Path(__file__).with_name("generiques.yml")
 
 REDACTED = "[nom retiré]"
 REDACTED_NUMBER = "[numéro retiré]"
+REDACTED_MAIL = "[courriel retiré]"
 
 #: `prenom.nom`, `p.nom`, `prenom-composé.nom`, `prenom_nom`: two words of letters.
 _TWO_WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*[._][^\W\d_]+(?:-[^\W\d_]+)*")
@@ -28,6 +29,15 @@ _PARTICLE = r"(?:(?:de\s+la|de|du|des|le|la)\s+|d['’]|l['’])?"
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w'’]|-(?=\w))*"
 _NAME = re.compile(rf"{_CIVILITY}\s*(?P<nom>(?:[A-ZÀ-ÖØ-Þ]\.\s*)?{_PARTICLE}{_WORD}(?:\s+{_PARTICLE}{_WORD})*)")
 _MOBILE = re.compile(r"(?<![\d+])(?:(?:\+|00)33\s?(?:\(0\))?\s?|0)[67](?:[\s.\-]?\d{2}){4}(?!\d)")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+#: What ends just before the name of a street or of a building (« rue du docteur Roux », « salle Madame de Sévigné »).
+_STREET = re.compile(
+    r"\b(?:allée|av|avenue|bd|bld|boulevard|centre|chemin|collège|cours|école|espace|esplanade|gymnase|hôpital|impasse|lycée|"
+    r"maison|passage|place|pl|promenade|quai|résidence|rond-point|route|rue|salle|square|stade)\b\.?"
+    r"(?:\s+(?:du|de|de la|des|de l['’]))?\s*$",
+    re.IGNORECASE,
+)
 #: A mobile number this close (in characters) after a person is that person's.
 _NEAR = 60
 #: Shorter than this, letters found inside a longer word are a coincidence (`p.martin@…` in Saint-Martin-du-Mont).
@@ -81,17 +91,21 @@ def names_of_people(text: str) -> list[str]:
 
 
 def redact_people(text: str) -> str:
-    """The text without the names that follow a civility, nor the mobile numbers given beside a person.
+    """The text without the names that follow a civility, their e-mails, nor the mobile numbers given beside a person.
 
-    A person may be unnamed (« Madame le Maire au 06… »): the number is theirs all the same.
+    A person may be unnamed (« le maire peut être joint au 06… »): the number is theirs all the same.
     """
-    people = _people(text)
-    civilities = [m.end() for m in re.finditer(_CIVILITY, text)]
-    cuts = [(m.start("nom"), m.end("nom"), REDACTED) for m in people]
+    functions = generic().fonctions
+    people = [m.end() for m in re.finditer(_CIVILITY, text)]
+    people += [m.end() for m in _LETTERS.finditer(text) if key(m[0]) in functions]
+    cuts = [(m.start("nom"), m.end("nom"), REDACTED) for m in _people(text)]
     cuts += [
         (m.start(), m.end(), REDACTED_NUMBER)
         for m in _MOBILE.finditer(text)
-        if any(0 <= m.start() - end <= _NEAR for end in civilities)
+        if any(0 <= m.start() - end <= _NEAR for end in people)
+    ]
+    cuts += [
+        (m.start(), m.end(), REDACTED_MAIL) for m in _MAIL.finditer(text) if is_personal_mail(m[0], text[: m.start()])
     ]
     for start, end, replacement in sorted(cuts, reverse=True):
         text = text[:start] + replacement + text[end:]
@@ -119,4 +133,8 @@ def _names_place(word: str, places: list[str]) -> bool:
 
 def _people(text: str) -> list[re.Match[str]]:
     functions = generic().fonctions
-    return [m for m in _NAME.finditer(text) if not functions.intersection(key(m["nom"]).split()[:2])]
+    return [
+        m
+        for m in _NAME.finditer(text)
+        if not functions.intersection(key(m["nom"]).split()[:2]) and not _STREET.search(text, 0, m.start())
+    ]

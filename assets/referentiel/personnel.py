@@ -30,8 +30,10 @@ COUNT_SCHEMA = pl.Schema(
 )
 _AROUND = ("service_nom", "lieu_adresse")
 _TEXTS = ("horaires_texte", "service_horaires_ouverture")
-#: A cheap sign that a text may hold a name, so that only those are read closely.
-_MAY_NAME = r"(?i)\b(?:mr|mrs|mme|mmes|mlle|melle|monsieur|madame|mademoiselle|messieurs|mesdames|docteur|mm?\.|dr\b)"
+#: A cheap sign that a text may hold a name, an e-mail or a mobile number, so that only those are read closely.
+_MAY_NAME = (
+    r"(?i)\b(?:mr|mrs|mme|mmes|mlle|melle|monsieur|madame|mademoiselle|messieurs|mesdames|docteur|mm?\.|dr\b)|@|[67]\d"
+)
 
 
 def withhold_personal(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

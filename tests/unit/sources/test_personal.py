@@ -52,6 +52,8 @@ def test_an_address_of_an_office(address: str, around: str) -> None:
         ("M.EXEMPLE-MARTIN le jeudi", "M.[nom retiré] le jeudi"),
         ("le maire, Mme Exemple au 0600000000.", "le maire, Mme [nom retiré] au [numéro retiré]."),
         ("Madame le Maire au 06 00 00 00 00", "Madame le Maire au [numéro retiré]"),
+        ("le maire peut être joint au 06 00 00 00 00.", "le maire peut être joint au [numéro retiré]."),
+        ("écrire à camille.exemple@valdrin.fr", "écrire à [courriel retiré]"),
         ("Madame Camille Exemple (+33 6 00 00 00 00)", "Madame [nom retiré] ([numéro retiré])"),
     ],
 )
@@ -68,6 +70,8 @@ def test_names_and_their_mobile_numbers_are_redacted(text: str, redacted: str) -
         "Me: Maison pour tous, Hennebont",
         "Accueil au 01 99 00 00 00, bus au 06 00 00 00 00",
         "lundi 9h-12h",
+        "le mardi 12 rue du docteur Exemple, place Madame de Sévigné, salle M. Exemple",
+        "écrire à mairie.valdrin@orange.fr ou en mairie au 06 00 00 00 00",
         "semaine paire : Lu-Ma",
     ],
 )
