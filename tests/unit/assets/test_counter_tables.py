@@ -11,7 +11,7 @@ from assets.referentiel.identity import Memory
 from sources.remontees_terrain.layout import CORRECTION_SCHEMA
 
 _TYPES = {"rang_source": pl.Int64, "service_nb_heures_hebdo": pl.Float64, "lieu_longitude": pl.Float64}
-_TYPES |= {c: pl.Float64 for c in ("geocodage_score", "geocodage_longitude", "geocodage_latitude")}
+_TYPES |= dict.fromkeys(("geocodage_score", "geocodage_longitude", "geocodage_latitude"), pl.Float64)
 _TYPES |= {"geocodage_date": pl.Date, "lieu_latitude": pl.Float64, "date_maj": pl.Date, "date_source": pl.Date}
 TODAY = date(2026, 3, 1)
 

@@ -13,7 +13,7 @@ from assets.referentiel.harmonise import CONSTAT_COLUMNS
 from pipeline.foundations.errors import WrongUse
 
 _TYPES = {"rang_source": pl.Int64, "service_nb_heures_hebdo": pl.Float64, "lieu_longitude": pl.Float64}
-_TYPES |= {c: pl.Float64 for c in ("geocodage_score", "geocodage_longitude", "geocodage_latitude")}
+_TYPES |= dict.fromkeys(("geocodage_score", "geocodage_longitude", "geocodage_latitude"), pl.Float64)
 _TYPES |= {
     "geocodage_date": pl.Date,
     "lieu_latitude": pl.Float64,
