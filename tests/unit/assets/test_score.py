@@ -172,7 +172,7 @@ def test_nothing_to_score() -> None:
     [
         ("seuil_probleme: 2\ncriteres: {}", "less than or equal to 1"),
         (
-            "seuil_probleme: 0.5\ncriteres: {humeur: {libelle: a, probleme: b, poids: 1, structures: [x], valeurs: {}}}",
+            "seuil_probleme: 0\ncriteres: {humeur: {libelle: a, probleme: b, poids: 1, structures: [x], valeurs: {}}}",
             "humeur",
         ),
         ("seuil_probleme: [", "expected"),
