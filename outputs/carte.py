@@ -274,7 +274,7 @@ def _draw(axes: Any, panel: _Panel, limits: Sequence[int], *, labels: int, dot: 
     axes.add_collection(PolyCollection(rings, facecolors=faces, edgecolors="white", linewidths=edge))
     lines = [shapely.get_coordinates(ring) for b in panel.borders for ring in _rings(b)]
     axes.add_collection(LineCollection(lines, colors=_INK, linewidths=0.35 if fine else 0.9))
-    axes.scatter(*panel.counters, s=dot, c=_COUNTER, edgecolors="white", linewidths=0.2 if fine else 0.7, zorder=6)
+    axes.scatter(*panel.counters, s=dot, c=_COUNTER, edgecolors="white", linewidths=0.2 if fine else 0.7, zorder=8)
     xmin, ymin, xmax, ymax = panel.box
     axes.set_xlim(xmin, xmax)
     axes.set_ylim(ymin, ymax)
