@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline.foundations.issues import ISSUE_SCHEMA
 from quality.contract import Contract
 from quality.results import RuleResult, number, plural, shorten
-from quality.variation import Axis, Counts, SourceStatus, describe_move
+from quality.variation import ABSENT, Axis, Counts, SourceStatus, describe_move
 from quality.verdict import Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -66,6 +66,9 @@ def render_report(verdict: Verdict, issues: pl.DataFrame, context: ReportContext
     environment.globals["accord"] = plural
     titles = {name: contract.title for name, contract in context.contracts.items()}
     titles |= {source.id: source.titre for source in verdict.sources}
+    # An optional feed that never came is one line for them all, or its kind buries what is to be looked at.
+    unread = {r.source for r in verdict.alertes if r.regle.endswith(".disponibilite")}
+    never = {s.id: s.titre for s in verdict.sources if s.etat == ABSENT and not s.requise and s.id in unread}
     return environment.get_template("rapport.html.j2").render(
         context=context,
         verdict=verdict,
@@ -74,6 +77,7 @@ def render_report(verdict: Verdict, issues: pl.DataFrame, context: ReportContext
         style=(_TEMPLATES / "rapport.css").read_text(encoding="utf-8"),
         sources=[_source(source, verdict, context.previous) for source in verdict.sources],
         tables=_tables(verdict.resultats, titles),
+        never=never,
         movements=_movements(verdict.comptages, context.previous),
         outside=_outside(context.outside or {}),
         issues=_issues(issues),

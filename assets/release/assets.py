@@ -1,14 +1,19 @@
 """Dagster assets of the release: the stored verdict, then the version it lets through."""
 
+from pathlib import Path
+
 import dagster as dg
 from pydantic import Field
 
 from assets.access.assets import DISTANCES
 from assets.referentiel.assets import COUNTERS
 from assets.release import gate, scope
-from assets.release.assemble import stage
+from assets.release.assemble import LICENCE_TITLE, stage
+from assets.release.notes import credit
 from assets.release.promote import promote, settle
 from assets.release.versions import latest, next_version, unchanged_since
+from outputs.carte import OVERVIEW, MapText, render_map
+from outputs.dictionary import dictionary
 from outputs.warehouse import write_warehouse
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
@@ -112,13 +117,30 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
     counts = {f"{source}|{code}": n for source, codes in stored.comptages.code.items() for code, n in codes.items()}
     version = next_version(releases, case.date_reference.date())
     files = (gate.VERDICT_FILE, gate.REPORT_FILE, gate.ISSUES_FILE, gate.DATA_DOCS)
+    context = case.context(gate.summary(stored), counts)
+    credits = {s.id: credit(s) for s in context.sources if s.fichiers}
+
+    def overview(folder: Path) -> None:
+        picture = folder / OVERVIEW
+        picture.parent.mkdir()
+        render_map(
+            picture,
+            communes=frames["territories__communes"],
+            departements=frames["territories__departements"],
+            distances=frames["access__distances"],
+            implantations=frames["referentiel__implantations"],
+            text=MapText(version, LICENCE_TITLE, credits, fictional=context.fictif),
+        )
+
+    qualite: dict[str, Path | bytes | str] = {f"qualite/{name}": workspace.root.quality / name for name in files}
     staging = stage(
         releases,
         version,
         frames,
         all_contracts(),
-        case.context(gate.summary(stored), counts),
-        files={f"qualite/{name}": workspace.root.quality / name for name in files},
+        context,
+        files=qualite | {"metadonnees/dictionnaire.md": dictionary(all_contracts())},
+        products=[overview],
     )
     path = promote(staging, releases, version)
     reporter().step("entrepôt DuckDB")

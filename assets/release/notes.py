@@ -9,10 +9,18 @@ _FILES = """\
 - `csv/` : les mêmes tables sans géométrie ; UTF-8, virgule, codes en texte, listes séparées par `|`. Une cellule de
   texte qui commence comme une formule (`=`, `+`, `-`, `@`) y est précédée d'une apostrophe, numéros de téléphone
   compris.
+- `carte/apercu.png` : la version en une image. `metadonnees/dictionnaire.md` : chaque colonne de chaque table.
 - `qualite/` : le verdict des contrôles et la liste des anomalies.
 - `manifest.json` : tout ce qui précède, pour les machines. `SHA256SUMS` : `sha256sum --check SHA256SUMS` dit si la
   copie est intacte.
 """
+
+_STATES = {
+    "à jour": "dernier fichier du producteur",
+    "gelée": "fichier gardé, producteur non interrogé",
+    "dernière bonne version": "dernière bonne version",
+    "absente": "absente",
+}
 
 
 def notes(manifest: Manifest) -> str:
@@ -35,10 +43,6 @@ def notes(manifest: Manifest) -> str:
         *(f"| `{t.layer}` | {_cell(t.titre)} | {_number(t.lignes)} |" for t in manifest.tables),
         "",
     ]
-    if manifest.comptages:
-        lines += ["## Comptages", ""]
-        lines += [f"- {name} : {_number(count)}" for name, count in sorted(manifest.comptages.items())]
-        lines += [""]
     lines += ["## Sources", "", "| source | producteur | millésime ou date | licence | état |", "|---|---|---|---|---|"]
     lines += [_source(s) for s in manifest.sources]
     lines += ["", "Mentions à reprendre :", "", *(f"- {credit(s)}" for s in manifest.sources if s.fichiers), ""]
@@ -55,9 +59,9 @@ def credit(source: Source) -> str:
 
 def _source(source: Source) -> str:
     when = source.millesime or (f"{min(f.date_fichier for f in source.fichiers):%d/%m/%Y}" if source.fichiers else "—")
-    state: str = source.etat
+    state = _STATES[source.etat]
     if source.age_jours is not None and source.etat != "absente":
-        state += f" ({source.age_jours} jours)"
+        state += f", vieux de {source.age_jours} jours" if source.age_jours else ", du jour"
     if source.motif:
         state += f" : {source.motif}"
     cells = (source.titre, source.producteur, when, source.licence.titre, state)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("pipeline", "assets", "sources", "quality", "outputs")
-_SUFFIXES = {".py", ".yml", ".sql", ".html", ".j2", ".css"}
+_SUFFIXES = {".py", ".yml", ".json", ".sql", ".html", ".j2", ".css"}
 # Libraries whose version can change the bytes of a table.
 _LIBRARIES = (
     "polars",
@@ -21,6 +21,7 @@ _LIBRARIES = (
     "great-expectations",
     "rapidfuzz",
     "splink",
+    "matplotlib",
 )
 
 

@@ -165,7 +165,7 @@ def test_notes_say_in_french_what_the_reader_must_know(tmp_path, tables, context
     assert "| `implantations` | Implantations (données fictives) | 2 |" in text
     assert (
         r"| Annuaire \| locaux | DILA | 21/01/2026 | Licence Ouverte 2.0 "
-        "| dernière bonne version (10 jours) : le serveur ne répond pas |"
+        "| dernière bonne version, vieux de 10 jours : le serveur ne répond pas |"
     ) in text
     assert "- DILA, 21/01/2026" in text
     real = stage(tmp_path, V1, tables, CONTRACTS, replace(context, fictif=False))
