@@ -86,7 +86,7 @@ class SourceSpec(_Strict):
     notes: str = ""
 
     def imagined(self) -> "SourceSpec":
-        """The declaration of an invented copy of this feed: says so, and holds no bounds, which speak of the real one."""
+        """The declaration of an invented copy of this feed: it says so, and holds no lower bound of the real one."""
         return self.model_copy(
             update={"title": f"{self.title} (flux fictif)", "bounds": Bounds(min=1, max=self.bounds.max)}
         )
