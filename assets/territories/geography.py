@@ -40,17 +40,18 @@ def communes(cog: pl.DataFrame, outlines: pl.DataFrame, issues: IssueLog) -> pl.
 
 def epci(cog_epci: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """`code, nom, type, communes, population`: the population is the sum over the member communes we hold."""
-    members = (
-        frame.filter(pl.col("epci").is_not_null())
-        .group_by(pl.col("epci").alias("code"))
-        .agg(pl.len().cast(pl.Int64).alias("communes"), pl.col("population").sum().cast(pl.Int64))
-    )
+    members = frame.filter(pl.col("epci").is_not_null()).group_by(pl.col("epci").alias("code")).agg(*_totals())
     return cog_epci.select("code", "nom", "type").join(members, on="code", how="inner").sort("code")
 
 
 def departements(cog_departements: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """`code, nom, region, communes, population` of the départements that hold communes."""
-    members = frame.group_by(pl.col("departement").alias("code")).agg(
-        pl.len().cast(pl.Int64).alias("communes"), pl.col("population").sum().cast(pl.Int64)
-    )
+    members = frame.group_by(pl.col("departement").alias("code")).agg(*_totals())
     return cog_departements.select("code", "nom", "region").join(members, on="code", how="inner").sort("code")
+
+
+def _totals() -> tuple[pl.Expr, pl.Expr]:
+    """Number of communes, and their population: unknown as soon as that of one of them is, rather than too small."""
+    population = pl.col("population")
+    known = pl.when(population.is_not_null().all()).then(population.sum().cast(pl.Int64))
+    return pl.len().cast(pl.Int64).alias("communes"), known.alias("population")
