@@ -87,7 +87,7 @@ def test_an_unknown_population_is_not_zero():
 
 @pytest.mark.reel
 def test_the_whole_country(real_data, tmp_path):
-    """Every commune has its département; few but those of the overseas territories lack an outline, and all are said."""
+    """Every commune has its département; few but the overseas ones lack an outline, and all are said."""
     from assets.raw.ingest import ingest
     from pipeline.foundations.snapshots import SnapshotStore
     from pipeline.foundations.tables import TableStore
