@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from pipeline import commands_docs, commands_verify
+from pipeline import commands_docs, commands_link, commands_verify
 from pipeline.console import ConsoleReporter
 from pipeline.foundations.errors import CspError, ExitCode
 from pipeline.foundations.paths import DataRoot
@@ -277,6 +277,7 @@ def _tell(outcome: Any, seconds: float) -> None:
 
 
 commands_docs.register(main, _says_errors)
+commands_link.register(main, _says_errors)
 commands_verify.register(main, _says_errors)
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.raw.assets import raw_key
 from assets.raw.ingest import SourceState, read_state
-from assets.referentiel.build import constats_tables, counter_tables, group_table
+from assets.referentiel.build import constats_tables, counter_tables, group_tables
 from assets.referentiel.geocode.stage import GEOCODED, GEOCODING_INPUTS, GEOCODING_SOURCES, geocode
 from assets.referentiel.memory import last_memory
 from assets.referentiel.score import criteria, worklist
@@ -23,7 +23,7 @@ from sources.remontees_terrain.layout import SOURCE as FIELD_SOURCE
 from sources.spec import SourceSpec
 
 RELEVES = ("referentiel__releves", "referentiel__issues", "referentiel__types", "referentiel__personnel")
-GROUPS = "referentiel__groupes"
+GROUPS, LINKS = "referentiel__groupes", "referentiel__liens"
 #: The published tables, with what they are.
 COUNTERS = {
     "referentiel__implantations": "Implantations : une ligne par service et par lieu.",
@@ -123,14 +123,15 @@ def groups(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]
 
     def compute() -> dict[str, pl.DataFrame]:
         reporter().step("appariement des sources")
-        return {GROUPS: group_table(tables.read("referentiel__constats"))}
+        return group_tables(tables.read("referentiel__constats"))
 
-    made = tables.make([GROUPS], inputs={"constats": tables.content("referentiel__constats")}, compute=compute)
+    made = tables.make([GROUPS, LINKS], inputs={"constats": tables.content("referentiel__constats")}, compute=compute)
     frame = tables.read(GROUPS)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": frame.height,
             "points d'accueil": frame["groupe_id"].n_unique(),
+            "liens": tables.read(LINKS).height,
             "recalculé": made[GROUPS][1],
         }
     )

@@ -9,7 +9,7 @@ from assets.referentiel.decide import decide, precedence
 from assets.referentiel.harmonise import count_types, harmonise
 from assets.referentiel.identity import LIEU, LIEU_PREFIX, SERVICE, SERVICE_PREFIX, Memory, identify
 from assets.referentiel.lieux import group_places
-from assets.referentiel.match import link
+from assets.referentiel.link import guests_last, link
 from assets.referentiel.personnel import log_withheld, withhold_in_issues, withhold_personal
 from assets.referentiel.place import Gazetteer
 from assets.referentiel.publish import complete, conflicts, contents, provenance, split
@@ -55,11 +55,15 @@ def constats_tables(
     }
 
 
-def group_table(constats: pl.DataFrame) -> pl.DataFrame:
-    """`source, id_source, typologie, groupe_id`: the constats of one counter share a `groupe_id`."""
-    return (
-        link(constats).select("source", "id_source", "typologie", "groupe_id").sort("source", "id_source", "typologie")
-    )
+def group_tables(constats: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """`referentiel__groupes` (`source, id_source, typologie, groupe_id`: the constats of one counter share a
+    `groupe_id`) and `referentiel__liens` (why: the links between constats, kept or cut)."""
+    linked = link(constats)
+    names = ["source", "id_source", "typologie"]
+    return {
+        "referentiel__groupes": linked.constats.select(*names, "groupe_id").sort(names),
+        "referentiel__liens": linked.liens,
+    }
 
 
 def counter_tables(
@@ -79,7 +83,7 @@ def counter_tables(
         today: date of reference: what is seen for the first time is seen that day.
     """
     names = ["source", "id_source", "typologie"]
-    linked = constats.join(groups, on=names)
+    linked = guests_last(constats.join(groups, on=names))
     decided = decide(linked, precedence())
     counters = decided.counters.with_columns(pl.col("type_structure").fill_null("Implantation"))
 

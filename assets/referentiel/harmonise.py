@@ -1,6 +1,6 @@
 """Feed records -> `constats`: what each feed says of each counter, in one vocabulary.
 
-One row per record and published typology. Linking the rows of one counter is `match`, choosing between them `decide`.
+One row per record and published typology. Linking the rows of one counter is `link`, choosing between them `decide`.
 """
 
 import polars as pl
