@@ -35,7 +35,7 @@ def leaves(group, path=()):
             yield (*path, name)
 
 
-@pytest.mark.parametrize("path", leaves(cli.main), ids=" ".join)
+@pytest.mark.parametrize("path", list(leaves(cli.main)), ids=" ".join)
 def test_every_command_says_what_it_does(csp, path):
     for flag in ("--help", "-h"):
         said = csp(*path, flag)
