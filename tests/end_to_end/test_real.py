@@ -2,6 +2,7 @@
 
 import shutil
 
+import polars as pl
 import pytest
 
 from assets.release.manifest import check_sums, load_manifest
@@ -54,3 +55,19 @@ def test_an_accident_of_the_directory_is_stopped_then_explained(real_data, tmp_p
     rows = {t.layer: t.lignes for t in manifest.tables}
     assert 500 < rows["implantations"] < 3000
     assert 390 < rows["communes"] < 420
+
+    # The registry is national whatever the perimeter: every directory record met in both editions keeps its id.
+    names = ["source", "id_source", "typologie"]
+    old, new = (
+        pl.read_parquet(release.path / "geoparquet" / "ponts.parquet").filter(
+            (pl.col("nature") == "service") & (pl.col("source") == "dila")
+        )
+        for release in (first, second)
+    )
+    # Bridges of vanished records are kept too: those the second edition really holds are the ones of its own table.
+    present = pl.read_parquet(root.tables / "referentiel__constats.parquet", columns=names).filter(
+        pl.col("source") == "dila"
+    )
+    both = old.join(present, on=names, how="semi").join(new.select(*names, pl.col("id").alias("id_ensuite")), on=names)
+    assert both.height > 50_000
+    assert both.filter(pl.col("id") != pl.col("id_ensuite")).is_empty()
