@@ -182,7 +182,7 @@ def status(data: Path | None) -> None:
     from sources.registry import all_sources
 
     root = DataRoot.resolve(data)
-    _out.print(f"Données : {root.path}", highlight=False)
+    _out.print(f"Données : {root.path}", highlight=False, soft_wrap=True)
     _show_states(root, list(all_sources()))
     current = latest(root.releases)
     if current is None:
