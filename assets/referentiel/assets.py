@@ -9,12 +9,14 @@ from assets.raw.assets import raw_key
 from assets.raw.ingest import SourceState, read_state
 from assets.referentiel.build import constats_tables, counter_tables, group_tables
 from assets.referentiel.geocode.stage import GEOCODED, GEOCODING_INPUTS, GEOCODING_SOURCES, geocode
+from assets.referentiel.identity import BRIDGE_SCHEMA, Memory
 from assets.referentiel.memory import last_memory
 from assets.referentiel.score import criteria, worklist
 from assets.referentiel.terrain import gather
 from pipeline.foundations import fingerprint
 from pipeline.foundations.preview import preview
 from pipeline.foundations.progress import reporter
+from pipeline.foundations.tables import TableStore
 from pipeline.foundations.workspace import Workspace
 from quality.contract import all_contracts
 from sources.registry import all_sources
@@ -46,6 +48,19 @@ _FEEDS = [spec for spec in all_sources().values() if spec.kind == "counters"]
 def _feeds_in_use(workspace: Workspace) -> dict[str, tuple[SourceSpec, SourceState]]:
     states = {spec.id: (spec, read_state(workspace.snapshots.root, spec.id)) for spec in _FEEDS}
     return {name: (spec, state) for name, (spec, state) in states.items() if state.etat != "absente"}
+
+
+def _memory_digest(tables: TableStore, memory: Memory) -> str:
+    """What the memory counts for in the recipe. The one these very tables were promoted into teaches them nothing new:
+    identifying again with it gives the same ids, so the recipe stays that of the memory they were made with."""
+    stored = tables.state("referentiel__registre")
+    if stored is None or "mémoire" not in stored.facts:
+        return memory.digest
+    promoted = Memory(tables.read("referentiel__registre"), tables.read("referentiel__ponts"))
+    same = promoted.registry.sort("id").equals(memory.registry.sort("id")) and promoted.bridges.sort(
+        BRIDGE_SCHEMA.names()
+    ).equals(memory.bridges.sort(BRIDGE_SCHEMA.names()))
+    return str(stored.facts["mémoire"]) if same else memory.digest
 
 
 def _field_corrections(workspace: Workspace) -> pl.DataFrame:
@@ -167,9 +182,10 @@ def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
     made = tables.make(
         [*COUNTERS, CORRECTIONS],
         inputs={name: tables.content(name) for name in read}
-        | {"mémoire": memory.digest, _FIELD: fingerprint.of_values(corrections.rows())},
+        | {"mémoire": _memory_digest(tables, memory), _FIELD: fingerprint.of_values(corrections.rows())},
         parameters=str(today),
         compute=compute,
+        facts=lambda: {"mémoire": memory.digest},
     )
     for name in (*COUNTERS, CORRECTIONS):
         frame = tables.read(name)
