@@ -56,11 +56,19 @@ class OnEdges(NamedTuple):
         return cls(places.edge[order], order)
 
 
-def label_nodes(graph: RoadGraph, counters: Places, labels: Labels, queue: Queue) -> None:
-    """Label every node with its nearest counter (from the node to the counter's door). `labels` come empty."""
+def label_nodes(
+    graph: RoadGraph, counters: Places, labels: Labels, queue: Queue, *, arcs: Arcs | None = None, limit_ms: int = -1
+) -> None:
+    """Label every node with its nearest counter (from the node to the counter's door). `labels` come empty.
+
+    Args:
+        arcs: `Arcs.leaving` for the other direction, from the places to the nodes (they are then given `turned`).
+        limit_ms: label no node farther than that; -1 means no limit.
+    """
     rows = np.arange(counters.number, dtype=np.int32)
-    queued, lowest = offer_places(rows, counters, labels, NO_LIMIT, queue)
-    settle(Arcs.arriving(graph), labels, queued, lowest, NO_LIMIT, queue)
+    limit = NO_LIMIT if limit_ms < 0 else (limit_ms << SOURCE_BITS) | SOURCE_MASK
+    queued, lowest = offer_places(rows, counters, labels, limit, queue)
+    settle(arcs or Arcs.arriving(graph), labels, queued, lowest, limit, queue)
 
 
 def nearest(graph: RoadGraph, homes: Places, counters: Places) -> Nearest:

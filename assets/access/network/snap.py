@@ -64,6 +64,10 @@ class Places(NamedTuple):
         """Those rows, in that order."""
         return Places._make(array[rows] for array in self)
 
+    def turned(self) -> "Places":
+        """The same places on the graph with every direction reversed: searched from, instead of to."""
+        return self._replace(to_u=self.from_u, to_v=self.from_v, from_u=self.to_u, from_v=self.to_v)
+
     def plus(self, others: "Places") -> "Places":
         """These, then the others."""
         return Places._make(np.concatenate([a, b]) for a, b in zip(self, others, strict=True))

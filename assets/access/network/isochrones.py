@@ -1,0 +1,161 @@
+"""Areas reached within given times, as polygons: valid, nested, simplified to a stated tolerance.
+
+The time of a point is that of a home there: attached to the nearest road like any other, with its access leg. A regular
+grid of such homes is asked, and the areas are its contours. People covered are counted from cells, never from these
+polygons; that, and which counters are looked at, belong to the stage above.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import contourpy
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from assets.access.network.graph import RoadGraph
+from assets.access.network.nearest import label_nodes, read_homes
+from assets.access.network.search import Arcs, Labels, Queue
+from assets.access.network.snap import Attacher, Places
+from pipeline.foundations.errors import WrongUse
+
+Floats = npt.NDArray[np.float64]
+Box = tuple[float, float, float, float]
+
+_PRECISION_M = 0.1  # vertices are rounded to it, so that operations on the polygons are exact
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Homes at the nodes of a regular grid over a box: `places` row by row, from the south-west."""
+
+    x: Floats
+    y: Floats
+    places: Places
+
+    @classmethod
+    def over(cls, attacher: Attacher, box: Box, step_m: float) -> "Grid":
+        """A grid over a box (metres, system of the graph), one step wider on each side.
+
+        Raises:
+            WrongUse: the step is not positive, or the grid would be too large to be useful.
+        """
+        west, south, east, north = box
+        steps = ((east - west) / step_m + 3) * ((north - south) / step_m + 3) if step_m > 0 else 0
+        if not 0 < steps <= 50_000_000:
+            raise WrongUse(
+                "isochrone grid",
+                expected="a positive step, and at most 50 million points",
+                found=f"step {step_m:g} m over {(east - west) / 1000:.0f} x {(north - south) / 1000:.0f} km",
+                remedy="ask for a coarser step or a smaller area",
+            )
+        x = np.arange(west - step_m, east + 2 * step_m, step_m)
+        y = np.arange(south - step_m, north + 2 * step_m, step_m)
+        columns, rows = np.meshgrid(x, y)
+        return cls(x, y, attacher.attach(columns.ravel(), rows.ravel()))
+
+
+def reached_box(graph: RoadGraph, labels: Labels, margin_m: float) -> Box | None:
+    """Box of the labelled nodes, widened; None when none is labelled."""
+    nodes = np.flatnonzero(labels.key != np.iinfo(np.int64).max)
+    if not len(nodes):
+        return None
+    x, y = graph.node_x[nodes] / 100, graph.node_y[nodes] / 100
+    return (x.min() - margin_m, y.min() - margin_m, x.max() + margin_m, y.max() + margin_m)
+
+
+def isochrones_to(
+    graph: RoadGraph, counters: Places, grid: Grid, minutes: Sequence[float], *, tolerance_m: float
+) -> list[shapely.MultiPolygon]:
+    """Where homes reach one of the counters within each time: one multipolygon per time, in the order given."""
+    labels = Labels.empty(graph.nodes)
+    label_nodes(graph, counters, labels, Queue.of(graph))
+    return contours(grid, _minutes(grid.places, counters, labels), minutes, tolerance_m=tolerance_m)
+
+
+def isochrones_from(
+    graph: RoadGraph,
+    attacher: Attacher,
+    start: Places,
+    minutes: Sequence[float],
+    *,
+    step_m: float,
+    tolerance_m: float,
+    towards: bool = False,
+) -> list[shapely.MultiPolygon]:
+    """What is reached from one place within each time (or, `towards` it, from where it is reached).
+
+    Args:
+        start: one place, on the road.
+    """
+    margin = attacher.access.maximum_m
+    labels, turned = Labels.empty(graph.nodes), start if towards else start.turned()
+    arcs = Arcs.arriving(graph) if towards else Arcs.leaving(graph)
+    label_nodes(graph, turned, labels, Queue.of(graph), arcs=arcs, limit_ms=round(max(minutes) * 60_000))
+    # The place may be alone on a long edge, whose ends are beyond the limit: its own surroundings are always looked at.
+    box = reached_box(graph, labels, margin) or _around(graph, start, margin)
+    grid = Grid.over(attacher, box, step_m)
+    homes = grid.places if towards else grid.places.turned()
+    return contours(grid, _minutes(homes, turned, labels), minutes, tolerance_m=tolerance_m)
+
+
+def contours(
+    grid: Grid, times_min: Floats, minutes: Sequence[float], *, tolerance_m: float
+) -> list[shapely.MultiPolygon]:
+    """Areas of a time field, nested: each lies inside those of longer times.
+
+    Args:
+        times_min: time at each point of the grid; infinite where there is none.
+        tolerance_m: vertices are removed as long as outlines move less than that.
+
+    Raises:
+        WrongUse: a time that is not positive.
+    """
+    if not minutes or min(minutes) <= 0:
+        raise WrongUse(
+            "isochrones", expected="positive times in minutes", found=str(list(minutes)), remedy="give some, such as 20"
+        )
+    field = times_min.reshape(len(grid.y), len(grid.x))
+    areas: dict[float, shapely.MultiPolygon] = {}
+    outer: shapely.MultiPolygon | None = None
+    for limit in sorted(set(minutes), reverse=True):
+        # Beyond twice the limit, and where there is no way, times count as twice: outlines then pass half-way.
+        capped = np.minimum(field, 2 * limit)
+        lines = contourpy.contour_generator(grid.x, grid.y, capped, fill_type=contourpy.FillType.OuterOffset)
+        points, offsets = lines.filled(-1.0, limit)
+        area = _area(points, offsets, tolerance_m)
+        if outer is not None:
+            area = _multi(shapely.intersection(area, outer, grid_size=_PRECISION_M))
+        areas[limit] = outer = area
+    return [areas[limit] for limit in minutes]
+
+
+def _minutes(homes: Places, counters: Places, labels: Labels) -> Floats:
+    milliseconds = read_homes(homes, counters, labels).milliseconds[:, 0]
+    return np.where(milliseconds >= 0, milliseconds / 60_000, np.inf)
+
+
+def _area(points: Any, offsets: Any, tolerance_m: float) -> shapely.MultiPolygon:
+    """Outlines and holes of contourpy (its `OuterOffset` lists) -> one valid multipolygon."""
+    parts = []
+    for vertices, starts in zip(points, offsets, strict=True):
+        rings = [vertices[a:b] for a, b in pairwise(starts)]
+        parts.append(shapely.Polygon(rings[0], rings[1:]))
+    whole = shapely.multipolygons(np.array(parts, dtype=object)) if parts else shapely.MultiPolygon()
+    simple = shapely.simplify(whole, tolerance_m, preserve_topology=True)
+    return _multi(shapely.set_precision(shapely.make_valid(simple), _PRECISION_M))
+
+
+def _multi(geometry: shapely.Geometry) -> shapely.MultiPolygon:
+    """The polygons of a geometry; an operation may leave lines and points besides."""
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
+    return shapely.multipolygons(polygons[~shapely.is_empty(polygons)])
+
+
+def _around(graph: RoadGraph, start: Places, margin: float) -> Box:
+    x = graph.node_x[[start.u[0], start.v[0]]] / 100
+    y = graph.node_y[[start.u[0], start.v[0]]] / 100
+    return (x.min() - margin, y.min() - margin, x.max() + margin, y.max() + margin)
