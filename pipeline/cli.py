@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from pipeline import commands_docs, commands_link, commands_verify
+from pipeline import commands_docs, commands_link, commands_roads, commands_verify
 from pipeline.console import ConsoleReporter
 from pipeline.foundations.errors import CspError, ExitCode
 from pipeline.foundations.paths import DataRoot
@@ -81,9 +81,11 @@ def main() -> None:
 @_says_errors
 def demo(data: Path | None, departements: int, seed: int, month: int) -> None:
     """Run the whole pipeline on a fictional département written in every feed's own format."""
+    from assets.raw.roads import import_roads, target_of
     from pipeline import run
-    from pipeline.foundations.workspace import declare_fictional
-    from sources.demo.write import write_mirror
+    from pipeline.foundations.lock import exclusive
+    from pipeline.foundations.workspace import Workspace, declare_fictional
+    from sources.demo.write import write_mirror, write_territory
 
     root = DataRoot.resolve(data or os.environ.get("CSP_DATA") or "data-demo")
     declare_fictional(root)  # before anything is written: it refuses a folder of real data
@@ -92,6 +94,10 @@ def demo(data: Path | None, departements: int, seed: int, month: int) -> None:
     with _reporter() as reporter, reporting(reporter):
         reporter.step("écriture des flux fictifs")
         write_mirror(mirror, departements=departements, seed=seed, month=month)
+        reporter.step("écriture et import des routes fictives")
+        territory = write_territory(root.path / "territoire", departements=departements, seed=seed)
+        with exclusive(root.path):
+            import_roads(Workspace(root, mirror=mirror), territory.roads, target_of(territory.roads))
         outcome = run.build(root, "all", mirror=mirror)
     _tell(outcome, time.monotonic() - started)
 
@@ -278,6 +284,7 @@ def _tell(outcome: Any, seconds: float) -> None:
 
 commands_docs.register(main, _says_errors)
 commands_link.register(main, _says_errors)
+commands_roads.register(main, _says_errors)
 commands_verify.register(main, _says_errors)
 
 if __name__ == "__main__":

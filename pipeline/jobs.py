@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.access.assets import DISTANCES
+from assets.access.assets import MEASURED, NETWORK
 from assets.referentiel.assets import WORKLIST
 from assets.release.assets import CONTRACT_CHECK, JUDGED, RELEASE, VERDICT
 
@@ -12,16 +12,16 @@ _TABLE_CHECKS = dg.AssetSelection.checks(*(dg.AssetCheckKey(dg.AssetKey(t), CONT
 #: Ask every feed, and bring the référentiel up to date.
 REFRESH = dg.define_asset_job(
     "actualiser",
-    selection=dg.AssetSelection.groups("raw", "territories", "referentiel")
+    selection=(dg.AssetSelection.groups("raw", "territories", "referentiel") | dg.AssetSelection.assets(NETWORK))
     - dg.AssetSelection.assets(WORKLIST)
     - _TABLE_CHECKS,
     description="Interroge les sources et met à jour le référentiel.",
 )
-#: Distances, for a range of départements.
+#: Distances and travel times, for a range of départements.
 ACCESS = dg.define_asset_job(
     "acces",
-    selection=dg.AssetSelection.assets(DISTANCES).without_checks(),
-    description="Calcule les distances, pour une plage de départements.",
+    selection=dg.AssetSelection.assets(*MEASURED).without_checks(),
+    description="Calcule les distances et les temps d'accès, pour une plage de départements.",
 )
 #: Judge the tables, then stage and promote a release.
 PUBLISH = dg.define_asset_job(

@@ -9,6 +9,10 @@ import numpy as np
 import polars as pl
 import shapely
 
+from assets.access.network.build import build_graph
+from assets.access.network.graph import RoadGraph
+from assets.access.network.profile import CLOSED, Profiles, profiles
+from assets.access.network.snap import Attacher, Places
 from sources.roads import SEGMENT_SCHEMA, SegmentBatch
 
 ORIGIN = np.array([900_000.0, 6_450_000.0])  # somewhere in Lambert-93
@@ -41,6 +45,38 @@ def segments(lines: Sequence[Any], *, z: float = np.nan, epsg: int = 2154, **col
     return SegmentBatch(
         pl.DataFrame(data, schema=SEGMENT_SCHEMA), stacked[:, :2] + ORIGIN, stacked[:, 2], offsets, epsg
     )
+
+
+def rules(**topology: object) -> Profiles:
+    """The project's profiles; networks of tests are smaller than the smallest component kept."""
+    known = profiles()
+    smaller = known.topologie.model_copy(update={"composante_minimale": 4, **topology})
+    return known.model_copy(update={"topologie": smaller})
+
+
+def graph_of(lines: Sequence[Any], *, mode: str = "voiture", **columns: Any) -> RoadGraph:
+    """The graph of `segments(lines, **columns)`, with everything kept, however small or trapped."""
+    return build_graph([segments(lines, **columns)], rules(composante_minimale=1), mode)
+
+
+def attach(graph: RoadGraph, xy: Any) -> Places:
+    """Places given in metres from `ORIGIN`."""
+    xy = np.asarray(xy, dtype=np.float64).reshape(-1, 2) + ORIGIN
+    return Attacher(graph, profiles().rattachement).attach(xy[:, 0], xy[:, 1])
+
+
+def node_at(graph: RoadGraph, xy: tuple[float, float]) -> int:
+    """The node at that point (metres from `ORIGIN`); -1 when there is none, or several."""
+    x, y = np.rint((np.asarray(xy) + ORIGIN) * 100).astype(int)
+    found = np.flatnonzero((graph.node_x == x) & (graph.node_y == y))
+    return int(found[0]) if len(found) == 1 else -1
+
+
+def arcs_between(graph: RoadGraph, a: tuple[float, float], b: tuple[float, float]) -> list[tuple[int, int]]:
+    """(ms, cm) of each arc from the node at `a` to the node at `b`, cheapest first."""
+    tail, head = node_at(graph, a), node_at(graph, b)
+    rows = graph.out_arcs[graph.out_pointer[tail] : graph.out_pointer[tail + 1]]
+    return sorted((int(cost), int(length)) for node, cost, length in rows if node == head and cost != CLOSED)
 
 
 def random_network(seed: int, size: int = 60) -> SegmentBatch:

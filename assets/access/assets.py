@@ -1,49 +1,223 @@
-"""Dagster assets of access: département by département, so that one can be computed again alone."""
+"""Dagster assets of access: the road graphs, then distances and times, département by département."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import polars as pl
+import shapely
 
-from assets.access.straight_line import nearest_counters, origins
+from assets.access.areas import area_table
+from assets.access.choice import pairs
+from assets.access.network.graph import RoadGraph
+from assets.access.network.profile import profiles
+from assets.access.pairs_files import PairFiles
+from assets.access.places import Territory, counters, origins, territories
+from assets.access.road_graph import GraphStore, density_classes, network_table, road_files
+from assets.access.settings import settings
+from assets.access.slots import slots_table
+from assets.access.straight_line import nearest_counters
+from assets.access.straight_line import origins as starts_of_communes
+from assets.access.summary import commune_table
+from assets.access.times import measure
+from assets.access.times_table import times_table
+from assets.raw.ingest import read_state
+from assets.raw.roads import BDTOPO
 from assets.referentiel.typology import typologies
 from assets.territories.assets import DEPARTEMENTS
+from assets.territories.grid import CELLS
 from pipeline.foundations import fingerprint
+from pipeline.foundations.crs import epsg_of_departement, project
+from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.preview import preview
 from pipeline.foundations.progress import reporter
+from pipeline.foundations.tables import TableStore
 from pipeline.foundations.workspace import Workspace
+from quality.contract import all_contracts
+from sources.registry import get_source
 
+NETWORK = "access__reseau"
 DISTANCES = "access__distances"
-_INPUTS = ("referentiel__implantations", "territories__communes")
+TIMES = "access__temps"
+SLOTS = "access__temps_creneaux"
+PAIRS = "access__couples"
+COMMUNES = "access__acces_communes"
+AREAS = "access__isochrones"
+ISSUES = "access__issues"
+#: Tables made together, département by département.
+MEASURED = (DISTANCES, TIMES, SLOTS, PAIRS, COMMUNES, AREAS)
+
+_COUNTERS = ("referentiel__implantations", "referentiel__permanences", "referentiel__itinerances")
+_INPUTS = (*_COUNTERS, "territories__communes", CELLS, NETWORK)
+_DESCRIPTIONS = {
+    DISTANCES: "Distance à vol d'oiseau de chaque commune à l'implantation la plus proche de chaque typologie, "
+    "voisines d'un autre département comprises.",
+    TIMES: "Temps par la route de chaque origine (carreau habité, sinon commune) à l'implantation la plus proche de "
+    "chaque typologie, choix à proximité, et vol d'oiseau à côté.",
+    SLOTS: "Temps jusqu'au plus proche point d'accueil ouvert, créneau de la semaine par créneau.",
+    PAIRS: "Couples (origine, point d'accueil) proches, avec leur temps : ce que demandent les aires de service.",
+    COMMUNES: "Accès de la population de chaque commune à chaque typologie.",
+    AREAS: "Isochrones par typologie, et population couverte.",
+}
 
 
 @dg.asset(
-    key=DISTANCES,
-    deps=[*_INPUTS],
-    partitions_def=DEPARTEMENTS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    key=NETWORK,
+    deps=["raw__bdtopo", "territories__communes"],
     group_name="access",
-    kinds={"parquet"},
-    description="Distance à vol d'oiseau de chaque commune à l'implantation la plus proche de chaque typologie, "
-    "voisines d'un autre département comprises.",
+    kinds={"parquet", "numpy"},
+    description="Graphe routier de chaque territoire dont on a les routes : ce qui en est gardé, ce qui en est écarté.",
 )
-def distances(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
-    """Nearest counters, for the départements of this run whose inputs changed."""
-    tables = workspace.tables
-    recipe = fingerprint.of_values(fingerprint.of_code(), {n: tables.content(n) for n in _INPUTS})
-    stored = {d: tables.state(DISTANCES, d) for d in context.partition_keys}
-    stale = [d for d, state in stored.items() if state is None or state.recipe != recipe]
-    if stale:
-        reporter().step("distances au plus proche")
-        counters = tables.read("referentiel__implantations")
-        communes = tables.read("territories__communes").drop("geometrie", "codes_postaux")
-        starts = origins(communes, counters).filter(pl.col("code_departement").is_in(stale))
-        frame = nearest_counters(starts, counters, typologies().labels)
-        for (departement,), part in frame.group_by("code_departement", maintain_order=True):
-            tables.write(DISTANCES, part, recipe=recipe, departement=str(departement))
-    frame = tables.read_all(DISTANCES, context.partition_keys)
+def network(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+    """Graphs of the roads brought so far; none when none was brought."""
+    tables, spec, mode = workspace.tables, get_source(BDTOPO), settings().mode
+    state = read_state(workspace.snapshots.root, BDTOPO)
+    held = {f.ressource: workspace.snapshots.current(BDTOPO, f.ressource) for f in state.fichiers}
+    files = road_files(spec, state, {name: s.path for name, s in held.items() if s is not None})
+    communes = tables.read("territories__communes")
+    classes = density_classes(communes, _surfaces(communes), profiles().densite) if files else communes.clear()
+    store = GraphStore(graphs_folder(workspace), profiles())
+    graphs = store.make(
+        files,
+        mode,
+        licence=spec.licence.id,
+        classes=classes,
+        classes_digest=tables.content("territories__communes") if files else "",
+    )
+    tables.make(
+        [NETWORK],
+        inputs={f"{f.resource}": f.sha256 for f in files} | {"communes": tables.content("territories__communes")},
+        compute=lambda: {NETWORK: network_table(graphs)},
+    )
+    frame = tables.read(NETWORK)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": frame.height,
-            "aperçu": dg.MetadataValue.md(preview(frame)),
-            "départements recalculés": len(stale),
+            "aperçu": dg.MetadataValue.md(preview(frame, rows=40)),
+            "fichiers": len(files),
         }
     )
+
+
+def graphs_folder(workspace: Workspace) -> Path:
+    """Where the graphs of a data root are."""
+    return workspace.root.tables / "access__graphes"
+
+
+def _surfaces(communes: pl.DataFrame) -> pl.Series:
+    """Surface of each commune in km², in the projected system of its territory; null without an outline."""
+    area = np.full(communes.height, np.nan)
+    for (departement,), part in communes.with_row_index("_row").group_by("departement"):
+        epsg = epsg_of_departement(str(departement))
+        shapes = part.filter(pl.col("geometrie").is_not_null())
+        if epsg is not None and shapes.height:
+            flat = shapely.transform(
+                shapely.from_wkb(shapes["geometrie"].to_numpy()),
+                lambda xy, to=epsg: np.column_stack(project(xy[:, 0], xy[:, 1], to)),
+            )
+            area[shapes["_row"].to_numpy()] = shapely.area(flat) / 1e6
+    return pl.Series(area).fill_nan(None)
+
+
+def stale_departements(tables: TableStore, departements: Sequence[str]) -> list[str]:
+    """Those whose measures are not those of today's inputs, in the order given."""
+    wanted = _recipe(tables)
+    return [d for d in departements if not all(_is_made(tables, name, d, wanted) for name in MEASURED)]
+
+
+def _recipe(tables: TableStore) -> str:
+    network = tables.state(NETWORK)
+    inputs = {name: tables.content(name) for name in _INPUTS}
+    return fingerprint.of_values(fingerprint.of_code(), inputs, network.recipe if network else None)
+
+
+def _is_made(tables: TableStore, name: str, departement: str, recipe: str) -> bool:
+    state = tables.state(name, departement)
+    return state is not None and state.recipe == recipe
+
+
+@dg.multi_asset(
+    name="acces",
+    specs=[
+        dg.AssetSpec(name, deps=[*_INPUTS], description=text, group_name="access", kinds={"parquet"})
+        for name, text in _DESCRIPTIONS.items()
+    ],
+    partitions_def=DEPARTEMENTS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def measures(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Distances and times, for the départements of this run whose inputs changed."""
+    tables = workspace.tables
+    stale = stale_departements(tables, context.partition_keys)
+    if stale:
+        _compute(workspace, stale, _recipe(tables))
+    for name in MEASURED:
+        rows = sum(state.rows for d in context.partition_keys if (state := tables.state(name, d)) is not None)
+        shown = tables.read(name, context.partition_keys[0])
+        yield dg.MaterializeResult(
+            asset_key=name,
+            metadata={
+                "dagster/row_count": rows,
+                "aperçu": dg.MetadataValue.md(preview(shown)),
+                "départements recalculés": len(stale),
+            },
+        )
+
+
+def _compute(workspace: Workspace, departements: list[str], recipe: str) -> None:
+    tables = workspace.tables
+    communes = tables.read("territories__communes")
+    held = [tables.read(name) for name in _COUNTERS]
+    reporter().step("distances au plus proche")
+    starts = starts_of_communes(communes.drop("geometrie", "codes_postaux"), held[0])
+    starts = starts.filter(pl.col("code_departement").is_in(departements))
+    distances = nearest_counters(starts, held[0], typologies().labels)
+    _write(tables, DISTANCES, distances, departements, recipe)
+
+    issues = IssueLog("acces")
+    cells = tables.read(CELLS)
+    leaving = origins(cells, communes, held[0]).filter(pl.col("code_departement").is_in(departements))
+    graphs: dict[int, RoadGraph] = GraphStore(graphs_folder(workspace), profiles()).load(settings().mode)
+    for territory in territories(leaving, counters(*held), graphs, profiles(), issues):
+        _measure(tables, territory, communes, recipe)
+    for departement in departements:
+        for name in MEASURED:
+            if not _is_made(tables, name, departement, recipe):  # nobody leaves from there
+                tables.write(name, _empty(name), recipe=recipe, departement=departement)
+    tables.write(ISSUES, issues.frame(), recipe=recipe)
+
+
+def _measure(tables: TableStore, territory: Territory, communes: pl.DataFrame, recipe: str) -> None:
+    """Every table of a territory, written département by département."""
+    known, labels = settings(), typologies().labels
+    codes = territory.origins["code_departement"].unique().sort().to_list()
+    times = measure(territory, labels, known)
+    limit = known.couples_max_min * 60
+    with tables.streaming(PAIRS, codes, recipe=recipe) as paths, PairFiles(paths, territory, limit) as files:
+        for part in pairs(territory, labels, known, times):
+            files.add(part)
+    _write(tables, SLOTS, slots_table(territory, labels, known), codes, recipe)
+    reporter().step("temps par commune, isochrones")
+    of_origin = territory.origins["code_departement"].to_numpy()
+    for number, code in enumerate(codes):
+        reporter().advance(number, len(codes))
+        frame = times_table(territory, times, labels, known, np.flatnonzero(of_origin == code))
+        tables.write(TIMES, all_contracts()[TIMES].conform(frame), recipe=recipe, departement=code)
+        summary = commune_table(frame, labels, known.seuils_min, known.reseau_suspect)
+        tables.write(COMMUNES, all_contracts()[COMMUNES].conform(summary), recipe=recipe, departement=code)
+    _write(tables, AREAS, area_table(territory, times, labels, known.isochrones, codes, communes), codes, recipe)
+
+
+def _empty(name: str) -> pl.DataFrame:
+    return pl.DataFrame(schema=all_contracts()[name].polars_schema)
+
+
+def _write(tables: TableStore, name: str, frame: pl.DataFrame, departements: Sequence[str], recipe: str) -> None:
+    """Each département of a table, those without any row too."""
+    frame = all_contracts()[name].conform(frame)
+    parts = frame.partition_by("code_departement", as_dict=True, maintain_order=True)
+    for departement in departements:
+        tables.write(name, parts.get((departement,), frame.clear()), recipe=recipe, departement=departement)

@@ -115,7 +115,7 @@ def ingest(
     result: ReadResult | None = None
     if new:
         try:
-            result = _read(spec, {**_paths(current), **{name: c.snapshot.path for name, c in new.items()}})
+            result = read_files(spec, {**_paths(current), **{name: c.snapshot.path for name, c in new.items()}})
             usable = _usable(spec, result)
             if usable < spec.bounds.min:
                 below, result = usable, None
@@ -186,7 +186,12 @@ def _paths(current: Mapping[str, Snapshot | None]) -> dict[str, Path]:
     return {name: snapshot.path for name, snapshot in current.items() if snapshot is not None}
 
 
-def _read(spec: SourceSpec, files: Mapping[str, Path]) -> ReadResult:
+def read_files(spec: SourceSpec, files: Mapping[str, Path]) -> ReadResult:
+    """What the reader of a source makes of these files, by resource id.
+
+    Raises:
+        SourceUnreadable: a resource that is not optional is missing, or the reader refuses or stumbles.
+    """
     missing = [r.id for r in spec.resources if r.id not in files and not r.optional]
     if missing:
         raise SourceUnreadable(
@@ -235,7 +240,7 @@ def _settle(
     def compute() -> dict[str, pl.DataFrame]:
         if not read:
             reporter().step(f"{spec.id} : lecture")
-            read.append(_read(spec, _paths(current)))
+            read.append(read_files(spec, _paths(current)))
         frames = {stored: read[0].tables[name] for name, stored in table_names(spec).items()}
         return {**frames, issues_table(spec): concat_issues([read[0].issues])}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from assets.access.assets import DISTANCES
+from assets.access.assets import AREAS, COMMUNES, DISTANCES
 from assets.referentiel.assets import COUNTERS
 from assets.release import gate, scope
 from assets.release.assemble import LICENCE_TITLE, stage
@@ -24,7 +24,15 @@ from quality.verdict import read_verdict, require
 VERDICT = "release__verdict"
 RELEASE = "release__version"
 CONTRACT_CHECK = "contrat"
-JUDGED = (*COUNTERS, DISTANCES, "territories__communes", "territories__epci", "territories__departements")
+JUDGED = (
+    *COUNTERS,
+    DISTANCES,
+    COMMUNES,
+    AREAS,
+    "territories__communes",
+    "territories__epci",
+    "territories__departements",
+)
 
 
 class Perimeter(dg.Config):

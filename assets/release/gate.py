@@ -50,7 +50,7 @@ ISSUES_FILE = "issues.csv"
 DATA_DOCS = "data_docs"
 #: For a context whose fingerprint alone is wanted: it does not depend on the verdict.
 NO_VERDICT = VerdictSummary(statut="", cle="", comptes={})
-_ISSUE_TABLES = ("territories__issues", "referentiel__issues")
+_ISSUE_TABLES = ("territories__issues", "territories__carreaux_issues", "referentiel__issues", "access__issues")
 
 
 @dataclass(frozen=True)

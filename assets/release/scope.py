@@ -16,7 +16,7 @@ _BY_PLACE = "referentiel__lieux"
 _BY_ID = ("referentiel__provenance", "referentiel__conflits")
 #: Carried whole whatever the perimeter: a release of one département must not forget the ids of the others.
 _NATIONAL = ("referentiel__registre", "referentiel__ponts")
-_BY_DEPARTEMENT = ("access__distances",)
+_BY_DEPARTEMENT = ("access__distances", "access__acces_communes", "access__isochrones")
 
 
 def inputs(tables: TableStore, departements: Sequence[str]) -> dict[str, str]:

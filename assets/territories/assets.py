@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from assets.raw.ingest import read_state
-from assets.territories import geography
+from assets.territories import geography, grid
 from assets.territories.passage import passage
 from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.preview import preview
@@ -14,6 +14,7 @@ from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
 
 ISSUES = "territories__issues"
+CELLS_ISSUES = "territories__carreaux_issues"
 TABLES = ("territories__communes", "territories__epci", "territories__departements", "territories__passage")
 #: The départements of the country: partition keys of what is computed département by département.
 DEPARTEMENTS = dg.DynamicPartitionsDefinition(name="departement")
@@ -85,6 +86,56 @@ def territories(
             "dagster/row_count": frame.height,
             "aperçu": dg.MetadataValue.md(preview(frame)),
             "recalculé": made[name][1],
+        }
+        yield dg.MaterializeResult(asset_key=name, metadata=metadata)
+
+
+@dg.multi_asset(
+    name="carreaux",
+    specs=[
+        dg.AssetSpec(
+            name,
+            deps=["territories__communes", "territories__passage", *(f"raw__{s}" for s in grid.SOURCES.values())],
+            description=text,
+            group_name="territories",
+            kinds={"parquet"},
+        )
+        for name, text in (
+            (grid.CELLS, "Carreaux habités, rattachés aux communes en vigueur ; vide sans carroyage."),
+            (grid.CONTROL, "Population des carreaux de chaque commune, face à sa population municipale."),
+        )
+    ],
+)
+def carreaux(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult[None]]:
+    """The cells of the first size that is held, placed in the communes."""
+    tables = workspace.tables
+    settings = grid.load_settings()
+    held = (grid.SOURCES[size] for size in settings.tailles_m)
+    source = next((s for s in held if read_state(workspace.snapshots.root, s).etat != "absente"), None)
+    names = ["territories__communes", "territories__passage", *([f"raw__{source}_carreaux"] if source else [])]
+
+    def compute() -> dict[str, pl.DataFrame]:
+        reporter().step("carreaux habités")
+        issues = IssueLog("territoires")
+        if source is None:
+            return {**grid.no_cells(), CELLS_ISSUES: issues.frame()}
+        communes, passages, cells = (tables.read(name) for name in names)
+        placed = grid.territory_cells(cells, communes, passages, settings, issues)
+        return {**placed, CELLS_ISSUES: issues.frame()}
+
+    made = tables.make(
+        [grid.CELLS, grid.CONTROL, CELLS_ISSUES],
+        inputs={n: tables.content(n) for n in names},
+        parameters=settings.model_dump(),
+        compute=compute,
+    )
+    for name in (grid.CELLS, grid.CONTROL):
+        frame = tables.read(name)
+        metadata: dict[str, dg.RawMetadataValue] = {
+            "dagster/row_count": frame.height,
+            "aperçu": dg.MetadataValue.md(preview(frame)),
+            "recalculé": made[name][1],
+            "source": source or "aucune",
         }
         yield dg.MaterializeResult(asset_key=name, metadata=metadata)
 

@@ -267,6 +267,21 @@ class SnapshotStore:
                 snapshot.folder.rename(grave)
         return removed
 
+    def forget(self, source_id: str, resource_id: str) -> list[Snapshot]:
+        """Remove every snapshot of a resource, the current one included; returns them.
+
+        Raises:
+            SourceUnreadable: a manifest is damaged; nothing is removed.
+        """
+        home = self._home(source_id, resource_id)
+        removed = _history(home)
+        if home.is_dir():
+            _sweep(home.parent)
+            # Out of sight first and whole, so that a crash never leaves an older snapshot as the current one.
+            with _temporary(home.parent) as grave:
+                home.rename(grave)
+        return removed
+
     def _last_good(self, home: Path) -> Snapshot | None:
         pointer = _read_pointer(home)
         if pointer is None:

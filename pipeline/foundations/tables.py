@@ -7,7 +7,8 @@ matching JSON counts as absent, so being killed between the two writes only cost
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,13 +94,35 @@ class TableStore:
         """Replace the table by one rename, then record what it is made from."""
         path = self.path(name, departement)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._states.pop(path, None)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary = _aside(path)
         frame.rechunk().write_parquet(temporary, compression="zstd", statistics=True)
+        return self._adopt(temporary, path, recipe, frame.height, facts or {})
+
+    @contextmanager
+    def streaming(self, name: str, departements: Sequence[str], *, recipe: str) -> Iterator[dict[str, Path]]:
+        """Parquet files to write piece by piece, by département, when a table is too large for a frame.
+
+        They replace the table when the block ends; when it raises, they are removed and the table stays as it was.
+        """
+        paths = {d: self.path(name, d) for d in departements}
+        asides = {d: _aside(path) for d, path in paths.items()}
+        for path in paths.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            for aside in asides.values():
+                stack.callback(aside.unlink, missing_ok=True)
+            yield asides
+            for d, aside in asides.items():
+                rows = pl.scan_parquet(aside, hive_partitioning=False).select(pl.len()).collect().item()
+                self._adopt(aside, paths[d], recipe, rows, {})
+
+    def _adopt(self, temporary: Path, path: Path, recipe: str, rows: int, facts: Mapping[str, Any]) -> TableState:
+        """Put a finished file in the place of a table, then record what it is made from."""
+        self._states.pop(path, None)
         content = fingerprint.of_file(temporary)
         temporary.replace(path)
-        state = TableState(recipe, content, frame.height, dict(facts or {}))
-        record = {"recette": recipe, "contenu": content, "lignes": frame.height, "faits": state.facts}
+        state = TableState(recipe, content, rows, dict(facts))
+        record = {"recette": recipe, "contenu": content, "lignes": rows, "faits": state.facts}
         temporary.write_text(json.dumps(record, ensure_ascii=False, sort_keys=True, default=str), encoding="utf-8")
         temporary.replace(_record_path(path))
         self._states[path] = state
@@ -133,6 +156,11 @@ class TableStore:
         frames = compute()
         kept = facts() if facts else None
         return {name: (self.write(name, frames[name], recipe=recipe, facts=kept), True) for name in names}
+
+
+def _aside(path: Path) -> Path:
+    """Where a file is written before it takes its place."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def _record_path(path: Path) -> Path:

@@ -4,7 +4,9 @@ Cells are squares of EPSG:3035 named by their south-west corner; only inhabited 
 Where people live inside a commune (`settlements`) is decided here, and the roads go there too.
 """
 
+import io
 import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,16 @@ def grid_1km(cells: pl.DataFrame) -> pl.DataFrame:
         .select("idcar_1km", "i_est_1km", "lcog_geo", *counts)
         .sort("idcar_1km")
     )
+
+
+def write_delivery(path: Path, member: str, cells: pl.DataFrame) -> None:
+    """Write a grid as Insee delivers it since 2021: a zip of CSV files by territory, here the mainland alone."""
+    text = io.BytesIO()
+    cells.write_csv(text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        # A date of its own, for the same bytes whenever it is written.
+        archive.writestr(zipfile.ZipInfo(member, (2026, 1, 1, 0, 0, 0)), text.getvalue(), zipfile.ZIP_DEFLATED)
 
 
 def write_grid(path: Path, cells: pl.DataFrame) -> None:

@@ -2,8 +2,8 @@
 
 Roads join the towns of neighbouring communes, with a hierarchy: motorways between préfectures, dual carriageways
 between them and their sous-préfectures, then main and local roads; in each commune, streets, and lanes to the hamlets.
-Segments meet at their ends, to the decimetre. The island has its own roads and no link. Tracks, stairs and roads under
-construction are there to be left out by whoever drives.
+Segments meet at their ends, to the decimetre. The island has its own roads, and a ferry to the coast. Tracks, stairs
+and roads under construction are there to be left out by whoever drives.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -69,6 +69,8 @@ _GRAVEL = Kind("Route empierrée", "6", 10, access="Restreint aux ayants droit",
 _PATH = Kind("Sentier", "6", 1, "Sans objet", "Physiquement impossible", lanes=0.0)
 _STAIRS = Kind("Escalier", "6", 0, "Sans objet", "Physiquement impossible", urban=True, lanes=0.0)
 _FUTURE = Kind("Route à 1 chaussée", "3", 70, state="En construction")
+_FERRY = Kind("Bac ou liaison maritime", "5", 5, lanes=0.0)
+_CROSSING_H = 1 / 3  # hours one way; BD TOPO tells it by the mean speed
 
 
 def segments(world: World, seed: int) -> list[Segment]:
@@ -78,6 +80,7 @@ def segments(world: World, seed: int) -> list[Segment]:
     for commune in world.communes:
         result += _local(world, commune, seed)
     result += _motorways(world)
+    result += _ferry(world)
     return [s for s in (replace(s, line=np.round(s.line, 1)) for s in result) if (s.line[0] != s.line[-1]).any()]
 
 
@@ -193,6 +196,20 @@ def _motorways(world: World) -> Iterator[Segment]:
             yield Segment(np.vstack([_gate(a, end), entry]), _RAMP, a.code, a.code)
             yield from _cut(entry + at[:, None] * (leave - entry), _MOTORWAY, a.code, b.code, 3_000)
             yield Segment(np.vstack([leave, _gate(b, start)]), _RAMP, b.code, b.code)
+
+
+def _ferry(world: World) -> Iterator[Segment]:
+    """From the island to the nearest coast, with a road between the town and the pier on both sides."""
+    island = world.communes[world.island]
+    others = [c for c in world.communes if c is not island]
+    gaps = shapely.distance(island.geometry, [c.geometry for c in others])
+    coast = others[int(np.argmin(gaps))]
+    piers = np.round(shapely.get_coordinates(shapely.shortest_line(island.geometry, coast.geometry)), 1)
+    speed = max(round(float(gaps.min()) / 1000 / _CROSSING_H), 2)
+    yield Segment(piers, replace(_FERRY, speed=speed), island.code, coast.code)
+    for commune, pier in ((island, piers[0]), (coast, piers[1])):
+        line = np.linspace(_gate(commune, pier), pier, 8)
+        yield from _cut(line, _LOCAL, commune.code, commune.code)
 
 
 # --- inside communes ---------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ def write_mirror(
     for spec in lists:
         writer.list(spec, _listed(spec, world, supply, assigned))
     writer.reference()
+    writer.cells()
     keys = {**quirks.structural(world, supply), **plan.keys}
     feeds = {q.id: q.feed for q in quirks.QUIRKS} | {name: feed for name, (feed, _) in quirks.STRUCTURAL.items()}
     return DemoFacts(
@@ -254,3 +255,11 @@ class _Writer:
         for name, items in wire_cog.tables(self.world).items():
             wire_cog.write_table(self.path(wire_cog.COG_URL.format(name=name)), items)
         wire_cog.write_contours(self.path(wire_cog.CONTOURS_URL), self.world)
+
+    def cells(self) -> None:
+        """The inhabited cells, which do not change from month to month."""
+        specs = discover(_SOURCES)
+        small = grid.grid_200m(self.world, self.seed)
+        for size, cells in (("200m", small), ("1km", grid.grid_1km(small))):
+            url = specs[f"carreaux_{size}"].resource("france").url
+            grid.write_delivery(self.path(url), f"carreaux_{size}_met.csv", cells)

@@ -14,10 +14,13 @@ REAL_DATA = Path(os.environ.get("CSP_REAL_DATA", Path(__file__).parents[3] / "sh
 
 def csp(*arguments: str) -> tuple[float, float, int]:
     """Run `csp`; returns wall seconds, peak resident gigabytes (largest process), exit code."""
+    return module("pipeline.cli", *arguments, stderr=subprocess.DEVNULL)
+
+
+def module(name: str, *arguments: str, stderr: int | None = None) -> tuple[float, float, int]:
+    """Run a module as a process of its own; returns as `csp` does."""
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-m", name, *arguments], stdout=subprocess.DEVNULL, stderr=stderr)
     _, status, usage = os.wait4(process.pid, 0)
     per_unit = 1024**2 if sys.platform == "linux" else 1024**3  # kilobytes on Linux, bytes on macOS
     return time.perf_counter() - started, usage.ru_maxrss / per_unit, os.waitstatus_to_exitcode(status)

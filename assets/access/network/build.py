@@ -84,13 +84,19 @@ def build_graph(
         epsg = batch.epsg
         kept.append(_usable(batch, profile, classes, tally))
     if epsg is None or not sum(len(part.sizes) for part in kept):
-        raise SourceUnreadable(
-            f"road graph ({mode})",
-            expected="at least one segment this mode may use",
-            found=f"{tally['troncons_lus']} segments read, none usable",
-            remedy="look at the natures and accesses of the road file; compare with profils.yml",
-        )
-    return _assemble(_stack(kept), rules, mode, epsg, tally, about or {})
+        raise _nothing(mode, f"{tally['troncons_lus']} segments read, none usable")
+    whole = _stack(kept)
+    kept.clear()  # as large as the whole
+    return _assemble(whole, rules, mode, epsg, tally, about or {})
+
+
+def _nothing(mode: str, found: str) -> SourceUnreadable:
+    return SourceUnreadable(
+        f"road graph ({mode})",
+        expected="at least one segment this mode may use",
+        found=found,
+        remedy="look at the natures and accesses of the road file; compare with profils.yml",
+    )
 
 
 def _usable(batch: SegmentBatch, profile: Profile, classes: pl.DataFrame | None, tally: dict[str, int]) -> _Kept:
@@ -164,6 +170,8 @@ def _assemble(
     large[int(sizes.argmax())] = True
     inside = large[component]
     chosen = np.flatnonzero(alone & inside[start] & inside[end])
+    if not len(chosen):
+        raise _nothing(mode, f"{tally['troncons_lus']} segments read, no place one can both leave and come back to")
     lost = np.flatnonzero(alone & ~(inside[start] & inside[end]))
     tally |= {
         "composantes": int(large.sum()),

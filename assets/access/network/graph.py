@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from assets.access.network.profile import CLOSED
 from pipeline.foundations.errors import CspError
@@ -91,18 +92,28 @@ def arcs(
     go, back = along != CLOSED, against != CLOSED
     tail = np.concatenate([u[go], v[back]])
     head = np.concatenate([v[go], u[back]])
-    rows = np.column_stack(
-        [
-            head if leaving else tail,
-            np.concatenate([along[go], against[back]]),
-            np.concatenate([length[go], length[back]]),
-        ]
-    ).astype(np.int32)
-    node = tail if leaving else head
-    order = np.lexsort((rows[:, 1], rows[:, 0], node))
+    node, other = (tail, head) if leaving else (head, tail)
     pointer = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(np.bincount(node, minlength=count), out=pointer[1:])
-    return pointer, np.ascontiguousarray(rows[order])
+    cost = np.concatenate([along[go], against[back]])
+    return pointer, _rows(node, other, cost, np.concatenate([length[go], length[back]]), pointer)
+
+
+@njit(cache=True, nogil=True)
+def _rows(node, other, cost, length, pointer):  # type: ignore[no-untyped-def]
+    """Rows (other, cost, length) by node, sorted by insertion: few roads meet at a crossing."""
+    rows = np.empty((len(node), 3), np.int32)
+    place = pointer[:-1].copy()
+    for arc in range(len(node)):
+        k = place[node[arc]]
+        place[node[arc]] += 1
+        while k > pointer[node[arc]] and (
+            other[arc] < rows[k - 1, 0] or (other[arc] == rows[k - 1, 0] and cost[arc] < rows[k - 1, 1])
+        ):
+            rows[k] = rows[k - 1]
+            k -= 1
+        rows[k, 0], rows[k, 1], rows[k, 2] = other[arc], cost[arc], length[arc]
+    return rows
 
 
 def save_graph(graph: RoadGraph, folder: Path) -> None:
@@ -129,7 +140,7 @@ def load_graph(folder: Path, *, mapped: bool = True) -> RoadGraph:
             name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c" if mapped else None, allow_pickle=False))
             for name in _ARRAYS
         }
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise CspError(
             f"road graph {folder}",
             expected="the arrays written by this version",

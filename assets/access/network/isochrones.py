@@ -89,7 +89,11 @@ def isochrones_from(
 
     Args:
         start: one place, on the road.
+
+    Raises:
+        WrongUse: a time that is not positive; a grid with no step, or too large.
     """
+    _check(minutes)
     margin = attacher.access.maximum_m
     labels, turned = Labels.empty(graph.nodes), start if towards else start.turned()
     arcs = Arcs.arriving(graph) if towards else Arcs.leaving(graph)
@@ -113,10 +117,7 @@ def contours(
     Raises:
         WrongUse: a time that is not positive.
     """
-    if not minutes or min(minutes) <= 0:
-        raise WrongUse(
-            "isochrones", expected="positive times in minutes", found=str(list(minutes)), remedy="give some, such as 20"
-        )
+    _check(minutes)
     field = times_min.reshape(len(grid.y), len(grid.x))
     areas: dict[float, shapely.MultiPolygon] = {}
     outer: shapely.MultiPolygon | None = None
@@ -124,12 +125,18 @@ def contours(
         # Beyond twice the limit, and where there is no way, times count as twice: outlines then pass half-way.
         capped = np.minimum(field, 2 * limit)
         lines = contourpy.contour_generator(grid.x, grid.y, capped, fill_type=contourpy.FillType.OuterOffset)
-        points, offsets = lines.filled(-1.0, limit)
-        area = _area(points, offsets, tolerance_m)
+        area = _area(lines.filled(-1.0, limit), tolerance_m)
         if outer is not None:
             area = _multi(shapely.intersection(area, outer, grid_size=_PRECISION_M))
         areas[limit] = outer = area
     return [areas[limit] for limit in minutes]
+
+
+def _check(minutes: Sequence[float]) -> None:
+    if not minutes or not min(minutes) > 0:
+        raise WrongUse(
+            "isochrones", expected="positive times in minutes", found=str(list(minutes)), remedy="give some, such as 20"
+        )
 
 
 def _minutes(homes: Places, counters: Places, labels: Labels) -> Floats:
@@ -137,10 +144,10 @@ def _minutes(homes: Places, counters: Places, labels: Labels) -> Floats:
     return np.where(milliseconds >= 0, milliseconds / 60_000, np.inf)
 
 
-def _area(points: Any, offsets: Any, tolerance_m: float) -> shapely.MultiPolygon:
+def _area(filled: Any, tolerance_m: float) -> shapely.MultiPolygon:
     """Outlines and holes of contourpy (its `OuterOffset` lists) -> one valid multipolygon."""
     parts = []
-    for vertices, starts in zip(points, offsets, strict=True):
+    for vertices, starts in zip(*filled, strict=True):
         rings = [vertices[a:b] for a, b in pairwise(starts)]
         parts.append(shapely.Polygon(rings[0], rings[1:]))
     whole = shapely.multipolygons(np.array(parts, dtype=object)) if parts else shapely.MultiPolygon()

@@ -152,7 +152,8 @@ def costs(
 
 def stops(frame: pl.DataFrame, profile: Profile) -> npt.NDArray[np.bool_]:
     """Whether one may stop on each segment: places are attached to those only."""
-    kept = ~pl.col("nature").is_in(list(profile.sans_arret)) & ~pl.col("bac") & ~pl.col("fictif")
+    unfit = pl.col("nature").is_in(list(profile.sans_arret)) | pl.col("bac") | pl.col("fictif")
+    kept = ~unfit.fill_null(False)
     return frame.select(kept).to_series().to_numpy()
 
 
@@ -174,7 +175,8 @@ def _speed(profile: Profile) -> pl.Expr:
 
 
 def _allowed(profile: Profile) -> pl.Expr:
-    open_ = pl.col("en_service") & pl.col("acces_voiture").is_in(list(profile.acces))
+    # What a producer does not say is open.
+    open_ = pl.col("en_service").fill_null(True) & pl.col("acces_voiture").fill_null("libre").is_in(list(profile.acces))
     match profile.sens:
         case "aucun":
             return open_ & pl.col("acces_pieton").fill_null(True)

@@ -10,26 +10,11 @@ from assets.access.network.build import build_graph
 from assets.access.network.graph import RoadGraph, load_graph, save_graph
 from assets.access.network.k_nearest import k_nearest, k_nearest_each
 from assets.access.network.nearest import nearest, nearest_each
-from assets.access.network.profile import Profiles, profiles
 from assets.access.network.repair import LiveNearest
-from assets.access.network.snap import Attacher, Places
 from pipeline.foundations.errors import WrongUse
-from tests.networks import ORIGIN, Oracle, random_network, segments
+from tests.networks import Oracle, attach, random_network, rules, segments
 
 SEEDS = st.integers(0, 10_000)
-
-
-def rules(**topology: object) -> Profiles:
-    """The project's profiles; networks of tests are smaller than the smallest component kept."""
-    known = profiles()
-    smaller = known.topologie.model_copy(update={"composante_minimale": 4, **topology})
-    return known.model_copy(update={"topologie": smaller})
-
-
-def attach(graph: RoadGraph, xy: np.ndarray) -> Places:
-    """Places given in metres from the origin of test networks."""
-    xy = np.asarray(xy, dtype=np.float64).reshape(-1, 2) + ORIGIN
-    return Attacher(graph, profiles().rattachement).attach(xy[:, 0], xy[:, 1])
 
 
 def some_places(seed: int, count: int, box: float = 8_000) -> np.ndarray:
@@ -45,7 +30,7 @@ def _case(seed: int, homes: int = 25, counters: int = 12) -> tuple[RoadGraph, np
     return graph, h, c, Oracle(batch).seconds(h, c)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(SEEDS)
 def test_nearest_is_what_another_library_finds(seed: int) -> None:
     graph, homes, counters, expected = _case(seed)
@@ -58,7 +43,7 @@ def test_nearest_is_what_another_library_finds(seed: int) -> None:
     np.testing.assert_allclose(chosen, best[reached], atol=0.05)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(SEEDS, st.integers(1, 5))
 def test_k_nearest_are_those_another_library_finds(seed: int, k: int) -> None:
     graph, homes, counters, expected = _case(seed)
@@ -70,7 +55,7 @@ def test_k_nearest_are_those_another_library_finds(seed: int, k: int) -> None:
         assert len(set(row[row >= 0])) == (row >= 0).sum()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(SEEDS)
 def test_nearest_of_each_group(seed: int) -> None:
     graph, homes, counters, expected = _case(seed)
@@ -81,7 +66,7 @@ def test_nearest_of_each_group(seed: int) -> None:
     np.testing.assert_allclose(seconds, by_group, atol=0.05)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(SEEDS, st.integers(60, 1500))
 def test_pairs_within_a_bound_are_all_those_another_library_finds(seed: int, bound: int) -> None:
     graph, homes, counters, expected = _case(seed)
@@ -95,7 +80,7 @@ def test_pairs_within_a_bound_are_all_those_another_library_finds(seed: int, bou
     np.testing.assert_allclose(pairs[np.isfinite(pairs)], expected[np.isfinite(pairs)], atol=0.05)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(SEEDS, st.lists(st.tuples(st.booleans(), st.integers(0, 10_000)), min_size=1, max_size=14))
 def test_repair_gives_exactly_what_a_new_search_gives(seed: int, edits: list[tuple[bool, int]]) -> None:
     graph, homes, counters, _ = _case(seed)
@@ -121,7 +106,7 @@ def test_repair_gives_exactly_what_a_new_search_gives(seed: int, edits: list[tup
         np.testing.assert_array_equal(before[change.homes], change.before.milliseconds)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(SEEDS)
 def test_closing_what_was_opened_gives_the_base_back(seed: int) -> None:
     graph, homes, counters, _ = _case(seed)
@@ -136,7 +121,7 @@ def test_closing_what_was_opened_gives_the_base_back(seed: int) -> None:
         np.testing.assert_array_equal(mine, before)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(SEEDS)
 def test_triangle_and_symmetry(seed: int) -> None:
     """By way of another place is never shorter; without one-way streets, there is as long as back."""

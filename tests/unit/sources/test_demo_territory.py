@@ -19,6 +19,7 @@ from sources.demo.roads import LAYER
 from sources.demo.write import TerritoryFacts, write_territory
 
 _SEED = 20260101
+FERRY = "Bac ou liaison maritime"
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +38,14 @@ def cells(facts: TerritoryFacts) -> pl.DataFrame:
 
 
 class Network:
-    """The roads read again: drivable arcs between nodes matched to the decimetre."""
+    """The roads read again: drivable arcs between nodes matched to the decimetre, with or without the ferry."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, ferry: bool = True) -> None:
         self.frame = pyogrio.read_dataframe(path, layer=LAYER)
         usable = (self.frame.etat_de_l_objet == "En service") & (self.frame.vitesse_moyenne_vl > 1)
         drivable = self.frame[usable & (self.frame.acces_vehicule_leger != "Physiquement impossible")]
+        if not ferry:
+            drivable = drivable[drivable.nature != FERRY]
         lines = drivable.geometry.to_numpy()
         ends = [shapely.get_coordinates(shapely.get_point(lines, i)) for i in (0, -1)]
         self.nodes, index = np.unique(np.round(np.vstack(ends), 1), axis=0, return_inverse=True)
@@ -125,16 +128,26 @@ def test_columns_and_words_are_those_of_the_real_layer(network: Network, real_da
     real = pyogrio.read_dataframe(path, read_geometry=False)
     assert set(network.frame.columns) - {"geometry"} <= set(real.columns)
     for column in ("nature", "importance", "sens_de_circulation", "acces_vehicule_leger", "etat_de_l_objet", "urbain"):
-        assert set(network.frame[column]) <= set(real[column]), column
+        assert set(network.frame[column]) - {FERRY} <= set(real[column]), column  # that town has no ferry
     dtypes = {c: real[c].dtype.kind for c in ("vitesse_moyenne_vl", "nombre_de_voies")}
     assert {c: network.frame[c].dtype.kind for c in dtypes} == dtypes
 
 
-def test_one_drives_from_any_town_to_any_other_and_back_but_not_to_the_island(network: Network, world: World) -> None:
-    towns = {c.index: network.component_of(c.x, c.y) for c in world.communes}
+def test_one_drives_from_any_town_to_any_other_and_back_and_takes_the_ferry_to_the_island(
+    network: Network, facts: TerritoryFacts, world: World
+) -> None:
+    assert len({network.component_of(c.x, c.y) for c in world.communes}) == 1
+    ashore = Network(facts.roads, ferry=False)
+    towns = {c.index: ashore.component_of(c.x, c.y) for c in world.communes}
     mainland = {component for index, component in towns.items() if index != world.island}
     assert len(mainland) == 1
     assert towns[world.island] not in mainland
+
+
+def test_the_ferry_crosses_in_twenty_minutes(network: Network, world: World) -> None:
+    (ferry,) = network.frame[network.frame.nature == FERRY].itertuples()
+    assert ferry.geometry.length / 1000 / ferry.vitesse_moyenne_vl * 60 == pytest.approx(20, rel=0.05)
+    assert world.communes[world.island].code == ferry.insee_commune_gauche != ferry.insee_commune_droite
 
 
 def test_roads_reach_the_hamlets(network: Network, world: World) -> None:
