@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import igraph
@@ -164,7 +165,7 @@ class Oracle:
             whole = line.length / frame["vitesse_kmh"][i] * 3.6 + self.urban_s * frame["urbain"][i]
             ends = [tuple(np.round(c, 1)) for c in (line.coords[0], line.coords[-1])]
             stops = [(0.0, ("end", ends[0])), *sorted(on_line.get(i, []), key=lambda s: s[0]), (1.0, ("end", ends[1]))]
-            for (a, one), (b, other) in zip(stops[:-1], stops[1:], strict=True):
+            for (a, one), (b, other) in pairwise(stops):
                 way = frame["sens"][i]
                 if way >= 0:
                     arcs.append((vertex(one), vertex(other)))

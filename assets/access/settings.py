@@ -33,9 +33,10 @@ class CrowFlies(_Strict):
 
 
 class Suspect(_Strict):
-    """When the network of a commune looks cut: median of road length over straight line."""
+    """When the network of a commune looks cut: median of road length over straight line, or share without any way."""
 
     detour: float = Field(gt=1)
+    sans_itineraire: float = Field(ge=0, le=1)
     distance_min_m: float = Field(ge=0)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from assets.access.settings import Suspect
+from assets.access.times_table import NO_WAY
 
 _QUANTILES = (10, 50, 90)
 
@@ -49,12 +50,17 @@ def commune_table(
             (_mean(pl.col("temps_estime_vol_oiseau_s")) / 60).round(2).alias("temps_estime_vol_oiseau_min"),
             pl.col("_detour").median().round(2).alias("detour_median"),
             pl.col("statut").mode().sort().first().alias("statut_principal"),
+            (pl.when(pl.col("statut") == NO_WAY).then(pl.col("_w")).sum() / total).alias("_no_way"),
         )
         .sort("code_insee", pl.col("typologie").cast(pl.Enum(list(typologies))))
         .with_columns(
             pl.when(pl.col("population") > 0).then("population").alias("population"),
-            (pl.col("detour_median") > suspect.detour).alias("reseau_suspect"),
+            # Long detours tell of a network cut somewhere; no way out at all, of one cut around the commune.
+            (
+                (pl.col("detour_median").fill_null(0) > suspect.detour) | (pl.col("_no_way") > suspect.sans_itineraire)
+            ).alias("reseau_suspect"),
         )
+        .drop("_no_way")
     )
 
 

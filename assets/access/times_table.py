@@ -16,7 +16,7 @@ from assets.access.times import Times
 
 Array = npt.NDArray[Any]
 
-_CALCULATED, _NO_ROAD, _OFF, _NO_WAY, _NO_SERVICE, _NOWHERE, _UNPLACED = (
+_CALCULATED, _NO_ROAD, _OFF, NO_WAY, _NO_SERVICE, _NOWHERE, _UNPLACED = (
     "calculé",
     "sans réseau routier",
     "hors réseau",
@@ -104,7 +104,7 @@ def _with_status(
         .when(pl.col("_off"))
         .then(pl.lit(_OFF))
         .when(pl.col("temps_route_s").is_null())
-        .then(pl.lit(_NO_WAY))
+        .then(pl.lit(NO_WAY))
         .otherwise(pl.lit(_CALCULATED))
         .alias("statut")
     )

@@ -50,6 +50,7 @@ ISSUES_FILE = "issues.csv"
 DATA_DOCS = "data_docs"
 #: For a context whose fingerprint alone is wanted: it does not depend on the verdict.
 NO_VERDICT = VerdictSummary(statut="", cle="", comptes={})
+_ACCESS = "access__acces_communes"
 _ISSUE_TABLES = ("territories__issues", "territories__carreaux_issues", "referentiel__issues", "access__issues")
 
 
@@ -163,6 +164,7 @@ def pronounce(workspace: Workspace, case: Case) -> Verdict:
     results += check_sources(statuses)
     types = workspace.tables.read("referentiel__types")
     results += check_codes(types)
+    results += check_network(frames[_ACCESS])
     results += personal_results(workspace.tables.read("referentiel__personnel"))
     snapshots = {name: state.empreinte for name, (_, state) in case.sources.items()}
     results = apply_acceptances(results, load_acceptances(workspace.root.acceptances), snapshots)
@@ -219,6 +221,35 @@ def check_codes(types: pl.DataFrame) -> list[RuleResult]:
             )
         )
     return results
+
+
+def check_network(access: pl.DataFrame) -> list[RuleResult]:
+    """Warn of communes whose road network looks cut; nothing where no commune has roads.
+
+    Args:
+        access: `access__acces_communes`.
+    """
+    judged = access.filter(~pl.col("statut_principal").is_in(["sans réseau routier", "hors réseau"]))
+    if judged.is_empty():
+        return []
+    suspect = judged.filter(pl.col("reseau_suspect"))["code_insee"].unique().sort()
+    shown = ", ".join(suspect.head(20)) + (" …" if len(suspect) > 20 else "")
+    return [
+        RuleResult(
+            table=_ACCESS,
+            regle="acces.reseau.suspect",
+            titre="Le réseau routier des communes n’est pas coupé",
+            gravite="alerte",
+            statut="échec" if len(suspect) else "ok",
+            observe=f"{number(len(suspect))} communes aux détours anormaux ou sans itinéraire : {shown}"
+            if len(suspect)
+            else "aucun détour anormal",
+            attendu="des trajets sans détour démesuré, et un itinéraire (seuils dans acces.yml)",
+            remede="Regarder le fichier de routes autour de ces communes : extrait trop court, pont ou bac manquant.",
+            nb_valeurs=judged["code_insee"].n_unique(),
+            nb_echecs=len(suspect),
+        )
+    ]
 
 
 def _outside(types: pl.DataFrame) -> dict[str, dict[str, int]]:

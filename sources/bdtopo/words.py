@@ -183,7 +183,11 @@ def _speed(told: _Told, nature: pl.Series, importance: pl.Series, access: pl.Ser
 
 
 def _as_version_3(frame: pl.DataFrame) -> pl.DataFrame:
-    """Version 2 in the words of version 3; a ferry is told by the nature or by what the road crosses."""
+    """Version 2 in the words of version 3; a ferry is told by the nature or by what the road crosses.
+
+    Version 2 does not say what is urban. A segment that bears the name of a street is taken for it: without IGN's few
+    seconds per urban segment, its towns would be crossed at twice the speed of version 3.
+    """
     told = frame.with_columns(
         pl.col(name).str.strip_chars().replace(dict.fromkeys(_V2_UNKNOWN))
         for name, dtype in frame.schema.items()
@@ -204,4 +208,7 @@ def _as_version_3(frame: pl.DataFrame) -> pl.DataFrame:
     ]
     if "sens_de_circulation" in told.columns:
         changes.append(pl.col("sens_de_circulation").replace(_V2_DIRECTIONS))
+    if streets := [name for name in ("NOM_RUE_G", "NOM_RUE_D") if name in told.columns]:
+        named = pl.any_horizontal(pl.col(name).is_not_null() for name in streets)
+        changes.append(pl.when(named).then(pl.lit("oui")).otherwise(pl.lit("non")).alias("urbain"))
     return told.with_columns(changes)

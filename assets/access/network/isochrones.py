@@ -17,7 +17,7 @@ import shapely
 
 from assets.access.network.graph import RoadGraph
 from assets.access.network.nearest import label_nodes, read_homes
-from assets.access.network.search import Arcs, Labels, Queue
+from assets.access.network.search import UNREACHED, Arcs, Labels, Queue
 from assets.access.network.snap import Attacher, Places
 from pipeline.foundations.errors import WrongUse
 
@@ -57,12 +57,18 @@ class Grid:
         return cls(x, y, attacher.attach(columns.ravel(), rows.ravel()))
 
 
-def reached_box(graph: RoadGraph, labels: Labels, margin_m: float) -> Box | None:
-    """Box of the labelled nodes, widened; None when none is labelled."""
-    nodes = np.flatnonzero(labels.key != np.iinfo(np.int64).max)
-    if not len(nodes):
-        return None
-    x, y = graph.node_x[nodes] / 100, graph.node_y[nodes] / 100
+def reached_box(graph: RoadGraph, labels: Labels, start: Places, margin_m: float) -> Box:
+    """Box of the roads that may be reached, widened: of edges with a labelled end, and of the one the start is on.
+
+    Whole edges: a long one, or one that bends, is reached far from both its ends.
+    """
+    known = labels.key != UNREACHED
+    edges = known[graph.edge_u] | known[graph.edge_v]
+    edges[start.edge] = True
+    segments = np.flatnonzero(edges[graph.segment_edge] & graph.segment_stop)
+    first, sizes = graph.segment_pointer[segments], np.diff(graph.segment_pointer)[segments]
+    vertices = np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+    x, y = graph.vertex_x[vertices] / 100, graph.vertex_y[vertices] / 100
     return (x.min() - margin_m, y.min() - margin_m, x.max() + margin_m, y.max() + margin_m)
 
 
@@ -98,9 +104,7 @@ def isochrones_from(
     labels, turned = Labels.empty(graph.nodes), start if towards else start.turned()
     arcs = Arcs.arriving(graph) if towards else Arcs.leaving(graph)
     label_nodes(graph, turned, labels, Queue.of(graph), arcs=arcs, limit_ms=round(max(minutes) * 60_000))
-    # The place may be alone on a long edge, whose ends are beyond the limit: its own surroundings are always looked at.
-    box = reached_box(graph, labels, margin) or _around(graph, start, margin)
-    grid = Grid.over(attacher, box, step_m)
+    grid = Grid.over(attacher, reached_box(graph, labels, start, margin), step_m)
     homes = grid.places if towards else grid.places.turned()
     return contours(grid, _minutes(homes, turned, labels), minutes, tolerance_m=tolerance_m)
 
@@ -160,9 +164,3 @@ def _multi(geometry: shapely.Geometry) -> shapely.MultiPolygon:
     parts = shapely.get_parts(shapely.get_parts(geometry))
     polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
     return shapely.multipolygons(polygons[~shapely.is_empty(polygons)])
-
-
-def _around(graph: RoadGraph, start: Places, margin: float) -> Box:
-    x = graph.node_x[[start.u[0], start.v[0]]] / 100
-    y = graph.node_y[[start.u[0], start.v[0]]] / 100
-    return (x.min() - margin, y.min() - margin, x.max() + margin, y.max() + margin)

@@ -106,7 +106,9 @@ def _mend(labels: Ints, x: Ints, y: Ints, z: Floats, rules: Topology) -> tuple[I
         return labels, 0
     # Split at the middle of boxes rather than at medians: three times quicker to make, and asked only once.
     tree = cKDTree(xy, balanced_tree=False, compact_nodes=False)
-    gap, near = tree.query(xy[loose], k=2, distance_upper_bound=rules.tolerance_m * 100, workers=-1)
+    # A query leaves its bound out; positions are whole centimetres.
+    within = rules.tolerance_m * 100 + 0.01
+    gap, near = tree.query(xy[loose], k=2, distance_upper_bound=within, workers=-1)
     self_first = near[:, 0] == loose
     other = np.where(self_first, near[:, 1], near[:, 0])
     found = np.isfinite(np.where(self_first, gap[:, 1], gap[:, 0]))

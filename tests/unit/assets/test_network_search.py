@@ -1,5 +1,7 @@
 """Searches on random networks against another library, and the properties any travel time has."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from assets.access.network.k_nearest import k_nearest, k_nearest_each
 from assets.access.network.nearest import nearest, nearest_each
 from assets.access.network.repair import LiveNearest
 from pipeline.foundations.errors import WrongUse
-from tests.networks import Oracle, attach, random_network, rules, segments
+from tests.networks import Oracle, attach, random_network, rules
 
 SEEDS = st.integers(0, 10_000)
 
@@ -33,6 +35,17 @@ def _case(seed: int, homes: int = 25, counters: int = 12) -> tuple[RoadGraph, np
 @settings(max_examples=12, deadline=None)
 @given(SEEDS)
 def test_nearest_is_what_another_library_finds(seed: int) -> None:
+    _same_as_the_oracle(seed)
+
+
+@pytest.mark.lent
+@settings(max_examples=150, deadline=None)
+@given(SEEDS)
+def test_nearest_is_what_another_library_finds_on_many_networks(seed: int) -> None:
+    _same_as_the_oracle(seed)
+
+
+def _same_as_the_oracle(seed: int) -> None:
     graph, homes, counters, expected = _case(seed)
     found = nearest(graph, attach(graph, homes), attach(graph, counters))
     best = expected.min(axis=1)
@@ -126,8 +139,7 @@ def test_closing_what_was_opened_gives_the_base_back(seed: int) -> None:
 def test_triangle_and_symmetry(seed: int) -> None:
     """By way of another place is never shorter; without one-way streets, there is as long as back."""
     batch = random_network(seed)
-    two_way = segments([], epsg=2154)
-    two_way = type(batch)(batch.frame.with_columns(sens=batch.frame["sens"] * 0), batch.xy, batch.z, batch.offsets, 2154)
+    two_way = replace(batch, frame=batch.frame.with_columns(sens=batch.frame["sens"] * 0))
     graph = build_graph([two_way], rules(), "voiture")
     xy = some_places(seed, 8)
     places = attach(graph, xy)
