@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from pipeline import commands_docs, commands_link, commands_roads, commands_verify
+from pipeline import commands_access, commands_docs, commands_link, commands_roads, commands_verify
 from pipeline.console import ConsoleReporter
 from pipeline.foundations.errors import CspError, ExitCode
 from pipeline.foundations.paths import DataRoot
@@ -282,6 +282,7 @@ def _tell(outcome: Any, seconds: float) -> None:
         _out.print(f"  {what:16} {outcome.path / name}", highlight=False, soft_wrap=True)
 
 
+commands_access.register(main, _says_errors)
 commands_docs.register(main, _says_errors)
 commands_link.register(main, _says_errors)
 commands_roads.register(main, _says_errors)

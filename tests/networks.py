@@ -154,9 +154,9 @@ class Oracle:
                     continue
                 legs[kind, rank] = gap / self.walk_kmh * 3.6
                 share = lines[i].project(point) / lines[i].length
-                if share in (0.0, 1.0):
-                    # At a crossing: one is on every road that meets there.
-                    end = ("end", tuple(np.round(lines[i].coords[-int(share)], 1)))
+                if min(share, 1 - share) * lines[i].length < 0.005:
+                    # At a crossing, to the centimetre: one is on every road that meets there.
+                    end = ("end", tuple(np.round(lines[i].coords[-round(share)], 1)))
                     arcs += [(vertex((kind, rank)), vertex(end)), (vertex(end), vertex((kind, rank)))]
                     weights += [0.0, 0.0]
                 else:

@@ -1,20 +1,19 @@
 """Dagster assets of access: the road graphs, then distances and times, département by département."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import dagster as dg
 import numpy as np
 import polars as pl
-import shapely
 
 from assets.access.areas import area_table
 from assets.access.choice import pairs
 from assets.access.network.graph import RoadGraph
 from assets.access.network.profile import profiles
+from assets.access.networks import graphs_of
 from assets.access.pairs_files import PairFiles
 from assets.access.places import Territory, counters, origins, territories
-from assets.access.road_graph import GraphStore, density_classes, network_table, road_files
+from assets.access.road_graph import network_table
 from assets.access.settings import settings
 from assets.access.slots import slots_table
 from assets.access.straight_line import nearest_counters
@@ -22,20 +21,17 @@ from assets.access.straight_line import origins as starts_of_communes
 from assets.access.summary import commune_table
 from assets.access.times import measure
 from assets.access.times_table import times_table
-from assets.raw.ingest import read_state
 from assets.raw.roads import BDTOPO
 from assets.referentiel.typology import typologies
 from assets.territories.assets import DEPARTEMENTS
 from assets.territories.grid import CELLS
 from pipeline.foundations import fingerprint
-from pipeline.foundations.crs import epsg_of_departement, project
 from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.preview import preview
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.tables import TableStore
 from pipeline.foundations.workspace import Workspace
 from quality.contract import all_contracts
-from sources.registry import get_source
 
 NETWORK = "access__reseau"
 DISTANCES = "access__distances"
@@ -71,24 +67,13 @@ _DESCRIPTIONS = {
 )
 def network(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
     """Graphs of the roads brought so far; none when none was brought."""
-    tables, spec, mode = workspace.tables, get_source(BDTOPO), settings().mode
-    state = read_state(workspace.snapshots.root, BDTOPO)
-    held = {f.ressource: workspace.snapshots.current(BDTOPO, f.ressource) for f in state.fichiers}
-    files = road_files(spec, state, {name: s.path for name, s in held.items() if s is not None})
-    communes = tables.read("territories__communes")
-    classes = density_classes(communes, _surfaces(communes), profiles().densite) if files else communes.clear()
-    store = GraphStore(graphs_folder(workspace), profiles())
-    graphs = store.make(
-        files,
-        mode,
-        licence=spec.licence.id,
-        classes=classes,
-        classes_digest=tables.content("territories__communes") if files else "",
-    )
+    tables = workspace.tables
+    graphs = graphs_of(workspace, BDTOPO, settings().mode)
+    files = {f["ressource"]: f["sha256"] for graph in graphs.values() for f in graph.meta["fichiers"]}
     tables.make(
         [NETWORK],
-        inputs={f"{f.resource}": f.sha256 for f in files} | {"communes": tables.content("territories__communes")},
-        compute=lambda: {NETWORK: network_table(graphs)},
+        inputs=files | {"communes": tables.content("territories__communes")},
+        compute=lambda: {NETWORK: all_contracts()[NETWORK].conform(network_table(graphs))},
     )
     frame = tables.read(NETWORK)
     return dg.MaterializeResult(
@@ -98,26 +83,6 @@ def network(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None
             "fichiers": len(files),
         }
     )
-
-
-def graphs_folder(workspace: Workspace) -> Path:
-    """Where the graphs of a data root are."""
-    return workspace.root.tables / "access__graphes"
-
-
-def _surfaces(communes: pl.DataFrame) -> pl.Series:
-    """Surface of each commune in km², in the projected system of its territory; null without an outline."""
-    area = np.full(communes.height, np.nan)
-    for (departement,), part in communes.with_row_index("_row").group_by("departement"):
-        epsg = epsg_of_departement(str(departement))
-        shapes = part.filter(pl.col("geometrie").is_not_null())
-        if epsg is not None and shapes.height:
-            flat = shapely.transform(
-                shapely.from_wkb(shapes["geometrie"].to_numpy()),
-                lambda xy, to=epsg: np.column_stack(project(xy[:, 0], xy[:, 1], to)),
-            )
-            area[shapes["_row"].to_numpy()] = shapely.area(flat) / 1e6
-    return pl.Series(area).fill_nan(None)
 
 
 def stale_departements(tables: TableStore, departements: Sequence[str]) -> list[str]:
@@ -180,7 +145,7 @@ def _compute(workspace: Workspace, departements: list[str], recipe: str) -> None
     issues = IssueLog("acces")
     cells = tables.read(CELLS)
     leaving = origins(cells, communes, held[0]).filter(pl.col("code_departement").is_in(departements))
-    graphs: dict[int, RoadGraph] = GraphStore(graphs_folder(workspace), profiles()).load(settings().mode)
+    graphs: dict[int, RoadGraph] = graphs_of(workspace, BDTOPO, settings().mode)
     for territory in territories(leaving, counters(*held), graphs, profiles(), issues):
         _measure(tables, territory, communes, recipe)
     for departement in departements:

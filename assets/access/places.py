@@ -162,7 +162,7 @@ def territories(
         here = origins.filter(pl.col("_epsg").eq_missing(epsg)).drop("_epsg")
         known = counters.filter(pl.col("_epsg").eq_missing(epsg)).drop("_epsg")
         graph = graphs.get(epsg) if epsg is not None else None
-        attacher = Attacher(graph, rules.rattachement) if graph is not None else None
+        attacher = Attacher(graph, rules.access(graph.meta["profil"])) if graph is not None else None
         origin_xy, counter_xy = _xy(here, epsg), _xy(known, epsg)
         spots, door = np.unique(np.rint(np.nan_to_num(counter_xy, nan=-1.0) * 100), axis=0, return_inverse=True)
         spot_xy = np.where(spots < 0, np.nan, spots / 100)

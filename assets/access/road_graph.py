@@ -6,9 +6,10 @@ made from OpenStreetMap is under another licence, and kept apart from everything
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ from pipeline.foundations import fingerprint
 from pipeline.foundations.crs import MAINLAND, epsg_of_departement
 from pipeline.foundations.errors import CspError, SourceUnreadable
 from pipeline.foundations.progress import reporter
-from sources.bdtopo.segments import segments
+from sources.bdtopo.segments import segments as bdtopo_segments
+from sources.osm.segments import segments as osm_segments
 from sources.roads import SegmentBatch
 from sources.spec import SourceSpec
 
 _RECIPE = "recette.json"
+_DEPARTEMENT = re.compile(r"d(\d{2}|2[ab]|97\d)")
+#: Reader of each road source.
+_SEGMENTS: Mapping[str, Callable[..., Iterator[SegmentBatch]]] = {"bdtopo": bdtopo_segments, "osm": osm_segments}
 _MEGABYTE = 1_000_000
 
 NETWORK_SCHEMA = pl.Schema(
@@ -48,6 +53,11 @@ class RoadFile:
     sha256: str
     epsg: int
     max_unpacked: int
+    source: str = "bdtopo"
+
+    def segments(self) -> Iterator[SegmentBatch]:
+        """Its segments, batch by batch."""
+        return _SEGMENTS[self.source](self.path, self.resource, max_unpacked=self.max_unpacked)
 
 
 def road_files(spec: SourceSpec, state: SourceState, snapshots: Mapping[str, Path]) -> list[RoadFile]:
@@ -62,21 +72,21 @@ def road_files(spec: SourceSpec, state: SourceState, snapshots: Mapping[str, Pat
     for resource in spec.resources:
         if resource.id in used:
             limit = (resource.max_unpacked_mb or resource.max_mb) * _MEGABYTE
-            path = snapshots[resource.id]
-            found.append(RoadFile(resource.id, path, used[resource.id], _system(resource.id, path, limit), limit))
+            file = RoadFile(resource.id, snapshots[resource.id], used[resource.id], 0, limit, spec.id)
+            found.append(replace(file, epsg=_system(file)))
     return found
 
 
-def _system(resource: str, path: Path, limit: int) -> int:
-    """The system of a département is known; that of any other extract is read in the file."""
-    if resource == "france":
+def _system(file: RoadFile) -> int:
+    """The system of a département of BD TOPO is known; that of any other extract is read in the file."""
+    if file.resource == "france":
         return MAINLAND
-    code = resource.removeprefix("d").upper()
-    if resource != code.lower() and (known := epsg_of_departement(code)) is not None:
+    code = _DEPARTEMENT.fullmatch(file.resource) if file.source == "bdtopo" else None
+    if code is not None and (known := epsg_of_departement(code[1].upper())) is not None:
         return known
-    for batch in segments(path, resource, max_unpacked=limit):
+    for batch in file.segments():
         return batch.epsg
-    raise SourceUnreadable(f"road file {resource}", expected="segments", found="none", remedy="import it again")
+    raise SourceUnreadable(f"road file {file.resource}", expected="segments", found="none", remedy="import it again")
 
 
 def density_classes(communes: pl.DataFrame, area_km2: pl.Series, bounds: Mapping[str, float]) -> pl.DataFrame:
@@ -171,7 +181,7 @@ def _recipe_of(folder: Path) -> str | None:
 def _batches(files: Sequence[RoadFile]) -> Iterator[SegmentBatch]:
     for number, file in enumerate(files):
         reporter().advance(number, len(files))
-        yield from segments(file.path, file.resource, max_unpacked=file.max_unpacked)
+        yield from file.segments()
 
 
 def network_table(graphs: Mapping[int, RoadGraph]) -> pl.DataFrame:

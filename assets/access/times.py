@@ -98,7 +98,7 @@ def counter_rows(rows: npt.NDArray[np.int64], found: Ints) -> Ints:
 
 def _other_departement(territory: Territory, rows: list[npt.NDArray[np.int64]], times: Times) -> None:
     """Nearest counter of another département than the origin's: among the two nearest départements, the other."""
-    if territory.graph is None or territory.homes is None:
+    if territory.graph is None or territory.homes is None or not territory.counters.height:
         return
     codes = pl.concat([territory.counters["code_departement"], territory.origins["code_departement"]])
     ranks = codes.rank("dense").to_numpy().astype(np.int32)

@@ -91,10 +91,10 @@ def isochrones_from(
     tolerance_m: float,
     towards: bool = False,
 ) -> list[shapely.MultiPolygon]:
-    """What is reached from one place within each time (or, `towards` it, from where it is reached).
+    """What is reached from a place within each time (or, `towards` places, from where the nearest is reached).
 
     Args:
-        start: one place, on the road.
+        start: places on the road.
 
     Raises:
         WrongUse: a time that is not positive; a grid with no step, or too large.

@@ -51,6 +51,7 @@ class Profile(_Strict):
     sens: Literal["vehicule", "velo", "aucun"]
     vitesse_du_producteur: bool
     coefficient_vitesse_legale: float = Field(1.0, gt=0, le=1)
+    rattachement_kmh: Speed | None = None  # speed between a place and the road, where it is not the common one
     vitesse_min_kmh: Speed
     vitesse_max_kmh: Speed
     penalite_urbaine_s: float = Field(ge=0)
@@ -97,6 +98,11 @@ class Profiles(_Strict):
                 remedy=f"add it to {_FILE.name}, or choose one of those",
             )
         return self.profils[name]
+
+    def access(self, name: str) -> Access:
+        """The leg between places and the roads of that mode."""
+        own = self.profile(name).rattachement_kmh
+        return self.rattachement if own is None else self.rattachement.model_copy(update={"vitesse_kmh": own})
 
 
 def load_profiles(path: Path) -> Profiles:

@@ -124,7 +124,7 @@ def test_what_is_too_far_from_a_road_is_a_hole():
     angles = np.linspace(0, 2 * np.pi, 61)
     ring = np.round(np.column_stack([np.cos(angles), np.sin(angles)]) * 5_000, 1)
     ring[-1] = ring[0]
-    graph = graph_of([ring[:31], ring[30:]])
+    graph = graph_of([ring[:21], ring[20:]])
     (area,) = _moved(
         isochrones_from(graph, _attacher(graph), attach(graph, [ring[0]]), [200], step_m=200, tolerance_m=1)
     )
