@@ -166,7 +166,7 @@ class Oracle:
             ends = [tuple(np.round(c, 1)) for c in (line.coords[0], line.coords[-1])]
             stops = [(0.0, ("end", ends[0])), *sorted(on_line.get(i, []), key=lambda s: s[0]), (1.0, ("end", ends[1]))]
             for (a, one), (b, other) in pairwise(stops):
-                way = frame["sens"][i]
+                way = frame["sens"][i] if b > a else 0  # two places at one point are there for each other
                 if way >= 0:
                     arcs.append((vertex(one), vertex(other)))
                     weights.append((b - a) * whole)

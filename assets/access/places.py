@@ -81,7 +81,7 @@ class Territory:
 
 
 def origins(cells: pl.DataFrame, communes: pl.DataFrame, counters: pl.DataFrame) -> pl.DataFrame:
-    """Where people leave from, in `ORIGIN_SCHEMA`: cells; in départements without any, the mairie of each commune.
+    """Where people leave from, in `ORIGIN_SCHEMA`: cells; for a commune without any, its mairie.
 
     Args:
         cells: `territories__carreaux`, maybe empty.
@@ -97,7 +97,7 @@ def origins(cells: pl.DataFrame, communes: pl.DataFrame, counters: pl.DataFrame)
         "longitude",
         "latitude",
     )
-    without = communes.filter(~pl.col("departement").is_in(from_cells["code_departement"].unique().implode()))
+    without = communes.filter(~pl.col("code").is_in(from_cells["code_insee"].unique().implode()))
     population = communes.select(pl.col("code").alias("code_insee"), pl.col("population").cast(pl.Float64))
     from_communes = (
         commune_origins(without, counters)

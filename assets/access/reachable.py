@@ -15,7 +15,7 @@ from assets.access.network.graph import RoadGraph
 from assets.access.network.isochrones import isochrones_from
 from assets.access.network.nearest import label_nodes, read_homes
 from assets.access.network.profile import Profiles
-from assets.access.network.search import Arcs, Labels, Queue
+from assets.access.network.search import Arcs, Labels
 from assets.access.network.snap import Attacher, Places
 from assets.access.places import COUNTER_SCHEMA
 from pipeline.foundations.crs import epsg_expr, project, unproject
@@ -107,7 +107,7 @@ def _times(
     towards = direction == "arrival"
     labels, seen = Labels.empty(graph.nodes), places if towards else places.turned()
     arcs = Arcs.arriving(graph) if towards else Arcs.leaving(graph)
-    label_nodes(graph, seen, labels, Queue.of(graph), arcs=arcs, limit_ms=round(limit * 60_000) + 60_000)
+    label_nodes(graph, seen, labels, arcs=arcs, limit_ms=round(limit * 60_000) + 60_000)
     found = read_homes(homes if towards else homes.turned(), seen, labels).milliseconds[:, 0].astype(np.float64)
     return np.where(found < 0, np.inf, np.floor((found + 500) / 1000))
 

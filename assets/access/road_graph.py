@@ -174,7 +174,7 @@ def _held(folder: Path, recipe: str) -> RoadGraph | None:
 def _recipe_of(folder: Path) -> str | None:
     try:
         return str(json.loads((folder / _RECIPE).read_text(encoding="utf-8"))["recette"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 

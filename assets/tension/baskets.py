@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from assets.referentiel.typology import typologies
 from assets.tension.config import Strict, load
 from assets.tension.decay import Minutes, seconds
-from assets.tension.pairs import Bools, Floats, Pairs
+from assets.tension.pairs import Floats, Pairs
 from pipeline.foundations.errors import WrongUse
 
 _FILE = Path(__file__).with_name("paniers.yml")
@@ -121,9 +121,9 @@ class Score:
 def score(basket: Basket, times: Mapping[str, Floats]) -> Score:
     """Score a basket at each origin (METHODS 4.4).
 
-    A share λ of a service's errands can be done where the nearest of it and its substitutes is, the rest only at its own
-    counters: its time is λ min(T_s, T_sub) + (1 − λ) T_s, its credit follows. A typology that no origin has a known or
-    infinite time to has no counter: it is left out and named; as a substitute it does not count.
+    A share λ of a service's errands can be done where the nearest of it and its substitutes is, the rest only at its
+    own counters: its time is λ min(T_s, T_sub) + (1 − λ) T_s, its credit follows. A typology whose times are all
+    unknown has no counter: it is left out and named; as a substitute it does not count.
 
     Args:
         times: seconds to the nearest counter by typology, (n,) each: inf where no way leads to one, NaN where unknown.
@@ -147,33 +147,142 @@ def score(basket: Basket, times: Mapping[str, Floats]) -> Score:
     columns = [_with_substitutes(s, times, held) for s in kept]
     seconds_to = np.column_stack([t for t, _ in columns])
     credit = np.column_stack([c for _, c in columns])
-    weighty = weights > 0
+    weighty = np.flatnonzero(weights)
     share = weights[weighty] / weights.sum()
-    unknown = np.isnan(seconds_to[:, weighty]).any(axis=1)
     worst = seconds_to[:, weighty].max(axis=1)
-    rank = np.flatnonzero(weighty)[np.argmax(np.nan_to_num(seconds_to[:, weighty], posinf=np.inf), axis=1)]
     return Score(
         services=kept,
         without_counter=tuple(s.typologie for s in basket.services if s.typologie not in held),
         times=seconds_to,
         credit=credit,
-        time=seconds_to[:, weighty] @ share,
+        time=(seconds_to[:, weighty] * share).sum(axis=1),
         worst=worst,
-        worst_service=np.where(unknown, -1, rank),
-        coverage=credit[:, weighty] @ share,
+        worst_service=np.where(np.isnan(worst), -1, weighty[np.argmax(seconds_to[:, weighty], axis=1)]),
+        coverage=(credit[:, weighty] * share).sum(axis=1),
     )
 
 
 def _with_substitutes(service: Service, times: Mapping[str, Floats], held: set[str]) -> tuple[Floats, Floats]:
-    """Time to a service, and the share of its errands done in time, (n,) both."""
+    """Time to a service, and the share of its errands done in time, (n,) both. A substitute unknown does not count."""
     own = times[service.typologie]
     nearest = np.fmin.reduce([own, *(times[t] for t in service.substituts if t in held)])
-    limit = seconds(service.seuil_min)
-    late = np.where(np.isinf(own) & (service.part < 1), np.inf, own)
-    mixed = np.where(
-        service.part < 1, service.part * _finite(nearest) + (1 - service.part) * _finite(own), _finite(nearest)
+    nearest = np.where(np.isnan(own), np.nan, nearest)
+    time, credit = np.zeros_like(own), np.where(np.isnan(own), np.nan, 0.0)
+    for part, reached in ((service.part, nearest), (1 - service.part, own)):
+        if part > 0:  # no way there does not matter to whom nothing is left to do there
+            time += part * reached
+            credit += part * (reached <= seconds(service.seuil_min))
+    return time, credit
+
+
+def by_zone(basket_score: Score, zones: pl.Series, population: Floats) -> pl.DataFrame:
+    """Sum a basket up by zone, weighted by people: one row per zone, sorted.
+
+    Columns: the zone, `population`, `population_inconnue` (people whose basket is unknown, left out of what follows),
+    `sans_acces_pct` (no way to one service or more, left out of the mean time only), `temps_moyen_min`,
+    `temps_maillon_faible_min` (mean of the worst links), `couverture_pct` (mean of k), `panier_complet_pct` (k = 1) and
+    `panier_80_pct` (k ≥ 0.8). Null where nobody is left.
+
+    Args:
+        zones: (n,) zone of each origin.
+        population: (n,) people; NaN weighs nothing.
+    """
+    k, time = basket_score.coverage, basket_score.time
+    frame = pl.DataFrame(
+        {
+            zones.name: zones,
+            "_all": np.nan_to_num(population),
+            "_k": k,
+            "_time": time / 60,
+            "_worst": basket_score.worst / 60,
+        }
+    ).with_columns(pl.when(pl.col("_k").is_nan()).then(0.0).otherwise("_all").alias("_known"))
+    known, reached = pl.col("_known"), pl.when(pl.col("_time").is_finite()).then("_known").otherwise(0.0)
+
+    def mean(value: pl.Expr, weight: pl.Expr) -> pl.Expr:
+        return pl.when(weight.sum() > 0).then(pl.when(weight > 0).then(value * weight).sum() / weight.sum())
+
+    return (
+        frame.group_by(zones.name)
+        .agg(
+            pl.col("_all").sum().alias("population"),
+            (pl.col("_all") - known).sum().alias("population_inconnue"),
+            (100 * mean(pl.col("_time").is_infinite().cast(pl.Float64), known)).alias("sans_acces_pct"),
+            mean(pl.col("_time"), reached).alias("temps_moyen_min"),
+            mean(pl.col("_worst"), reached).alias("temps_maillon_faible_min"),
+            (100 * mean(pl.col("_k"), known)).alias("couverture_pct"),
+            (100 * mean((pl.col("_k") >= 1 - _ROUNDING).cast(pl.Float64), known)).alias("panier_complet_pct"),
+            (100 * mean((pl.col("_k") >= ALMOST_FULL - _ROUNDING).cast(pl.Float64), known)).alias("panier_80_pct"),
+        )
+        .sort(zones.name)
     )
-    time = np.where(np.isinf(late) & (service.part < 1), np.inf, mixed)
-    credit = service.part * (nearest <= limit) + (1 - service.part) * (own <= limit)
-    unknown = np.isnan(own)
-    return np.where(unknown, np.nan, time), np.where(unknown, np.nan, credit)
+
+
+def missing_services(basket_score: Score, zones: pl.Series, population: Floats) -> pl.DataFrame:
+    """For each zone, the services not within their threshold, the one that lacks to most people first.
+
+    Columns: the zone, `typologie`, `habitants_sans` (neither it nor a substitute in time), `habitants_substitut` (only
+    a substitute in time). Services that lack to nobody have no row; unknown times count nowhere.
+
+    Args:
+        zones, population: as in `by_zone`.
+    """
+    people = np.nan_to_num(population)
+    parts = [
+        pl.DataFrame(
+            {
+                zones.name: zones,
+                "typologie": pl.repeat(service.typologie, len(zones), eager=True),
+                "habitants_sans": people * (credit <= _ROUNDING),
+                "habitants_substitut": people * ((credit > _ROUNDING) & (credit < 1 - _ROUNDING)),
+            }
+        )
+        .group_by(zones.name, "typologie")
+        .agg(pl.col("habitants_sans", "habitants_substitut").sum())
+        for service, credit in zip(basket_score.services, basket_score.credit.T, strict=True)
+    ]
+    return (
+        pl.concat(parts)
+        .filter(pl.col("habitants_sans") + pl.col("habitants_substitut") > 0)
+        .sort(zones.name, "habitants_sans", "habitants_substitut", "typologie", descending=[False, True, True, False])
+    )
+
+
+def reachable_in_one_place(
+    basket: Basket, pairs: Pairs, places: npt.NDArray[np.integer], of_counters: Sequence[str]
+) -> npt.NDArray[np.int64]:
+    """Most services of the basket that one place within its threshold gathers, for each origin (n,).
+
+    max over places p of #{s at p : t_ip ≤ θ} (METHODS 4.4). A counter of another typology, even a substitute, counts
+    for none; a place is as far as the counter of the basket that is nearest there.
+
+    Args:
+        places: (c,) number of the place of each counter.
+        of_counters: (c,) typology of each counter.
+    """
+    wanted = {s.typologie: rank for rank, s in enumerate(basket.services)}
+    service = np.array([wanted.get(t, -1) for t in of_counters], dtype=np.int64)
+    if not len(places) == len(service) == pairs.counters:
+        found = f"{len(places)} places and {len(service)} typologies for {pairs.counters} counters"
+        raise _wrong(basket, "a place and a typology for each counter", found, "give them in the order of counters")
+    _, place = np.unique(places, return_inverse=True)
+    held = np.unique(np.column_stack([place, service])[service >= 0], axis=0)
+    gathered = np.bincount(held[:, 0], minlength=int(place.max()) + 1 if len(place) else 0)[place]
+    gathered[service < 0] = 0
+    return np.asarray(
+        _most(pairs.origin, pairs.counter, pairs.seconds, gathered, seconds(basket.seuil_un_lieu_min), pairs.origins)
+    )
+
+
+@njit(cache=True, nogil=True)
+def _most(origin, counter, times, gathered, limit, size):  # type: ignore[no-untyped-def]
+    """Greatest value of the counters within the limit."""
+    most = np.zeros(size, dtype=np.int64)
+    for p in range(len(origin)):
+        if times[p] <= limit and gathered[counter[p]] > most[origin[p]]:
+            most[origin[p]] = gathered[counter[p]]
+    return most
+
+
+def _wrong(basket: Basket, expected: str, found: str, remedy: str) -> WrongUse:
+    return WrongUse(f"panier {basket.code}", expected=expected, found=found, remedy=remedy)

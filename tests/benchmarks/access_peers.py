@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 from assets.access.network.graph import RoadGraph, arcs
 from assets.access.network.nearest import label_nodes
 from assets.access.network.profile import CLOSED
-from assets.access.network.search import SOURCE_BITS, UNREACHED, Labels, Queue
+from assets.access.network.search import SOURCE_BITS, UNREACHED, Labels
 from assets.access.network.snap import Places
 from tests.benchmarks.access_measures import FREQUENT, MEDIUM, RARE, Bench, Clock, Line, answer
 from tests.benchmarks.generated_france import TYPOLOGIES
@@ -31,14 +31,13 @@ _SOURCES = 10
 
 def ours(bench: Bench) -> Iterator[Line]:
     """Our searches of the three typologies, on one thread; the answers are kept for the peers."""
-    graph, queue, labels = bench.graph, Queue.of(bench.graph), Labels.empty(bench.graph.nodes)
+    graph, labels = bench.graph, Labels.empty(bench.graph.nodes)
     times = []
     seconds = 0.0
     for nodes in _sources(bench):
         with Clock() as clock:
             labels.clear()
-            label_nodes(graph, _at_nodes(nodes), labels, queue)
-            queue.clear()
+            label_nodes(graph, _at_nodes(nodes), labels)
         seconds += clock.seconds
         times.append(_seconds(labels))
     np.save(bench.folder / "times.npy", np.stack(times))
@@ -91,7 +90,7 @@ def per_source(bench: Bench) -> Iterator[Line]:
     with Clock() as clock:
         found = dijkstra(matrix, indices=nodes).min(axis=0) / 1_000
     labels = Labels.empty(graph.nodes)
-    label_nodes(graph, _at_nodes(nodes), labels, Queue.of(graph))
+    label_nodes(graph, _at_nodes(nodes), labels)
     total = sum(map(len, sources))
     whole = clock.seconds / len(nodes) * total
     remark = (

@@ -16,13 +16,13 @@ from assets.access.network.homes import HomeIndex
 from assets.access.network.nearest import direct
 from assets.access.network.profile import CLOSED
 from assets.access.network.search import (
-    NEVER,
+    FAR,
     SOURCE_BITS,
     SOURCE_MASK,
     UNREACHED,
     Arcs,
     Labels,
-    Queue,
+    Touched,
     offer_places,
     settle,
 )
@@ -31,7 +31,6 @@ from assets.access.network.snap import Places
 Ints = npt.NDArray[np.int32]
 
 _ROOM = 1 << 16
-_FAR = np.iinfo(np.int32).max
 
 
 class Reached(NamedTuple):
@@ -57,11 +56,11 @@ def reach(
         """One thread's labels and queue."""
 
         def __init__(self) -> None:
-            self.labels, self.queue = Labels.empty(graph.nodes), Queue.of(graph)
+            self.labels, self.touched = Labels.empty(graph.nodes), Touched.none(graph.nodes)
             self.best = np.full(homes.number, -1, dtype=np.int64)
 
         def run(self, rows: Ints) -> Reached:
-            return Reached(*_reach(rows, limit_ms, arcs, self.labels, doors, homes, index, self.best, self.queue))
+            return Reached(*_reach(rows, limit_ms, arcs, self.labels, doors, homes, index, self.best, self.touched))
 
     rows = np.flatnonzero(doors.on_road).astype(np.int32)
     workers = [Worker() for _ in range(max(1, threads))]
@@ -95,7 +94,7 @@ def _more(array):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _reach(rows, limit, arcs, labels, doors, homes, index, best, queue):  # type: ignore[no-untyped-def]
+def _reach(rows, limit, arcs, labels, doors, homes, index, best, touched):  # type: ignore[no-untyped-def]
     door, home = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32)
     milliseconds, centimetres = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32)
     found = np.empty(len(best), np.int32)
@@ -103,11 +102,10 @@ def _reach(rows, limit, arcs, labels, doors, homes, index, best, queue):  # type
     ceiling = (np.int64(limit) << SOURCE_BITS) | SOURCE_MASK
     for i in range(len(rows)):
         row = rows[i]
-        queued, lowest = offer_places(rows[i : i + 1], doors, labels, ceiling, queue)
-        settle(arcs, labels, queued, lowest, ceiling, queue)
+        settle(arcs, labels, offer_places(rows[i : i + 1], doors, labels, ceiling), ceiling, touched)
         count = 0
-        for j in range(queue.seen[0]):
-            node = queue.touched[j]
+        for j in range(touched.seen[0]):
+            node = touched.nodes[j]
             time = labels.key[node] >> SOURCE_BITS
             for k in range(index.pointer[node], index.pointer[node + 1]):
                 h = index.content[k] >> 1
@@ -118,9 +116,9 @@ def _reach(rows, limit, arcs, labels, doors, homes, index, best, queue):  # type
                 length = labels.length[node] + (homes.length_u[h] if at_u else homes.length_v[h]) + homes.off_road[h]
                 count = _better(best, found, count, h, time + cost + homes.access[h], length)
             labels.key[node] = UNREACHED
-            labels.length[node] = _FAR
-            queue.slot[node] = NEVER
-        queue.seen[0] = 0
+            labels.length[node] = FAR
+            touched.mark[node] = False
+        touched.seen[0] = 0
         k = np.searchsorted(index.on_edges.edge, doors.edge[row])
         while k < len(index.on_edges.edge) and index.on_edges.edge[k] == doors.edge[row]:
             h = index.on_edges.row[k]

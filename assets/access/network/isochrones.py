@@ -17,14 +17,14 @@ import shapely
 
 from assets.access.network.graph import RoadGraph
 from assets.access.network.nearest import label_nodes, read_homes
-from assets.access.network.search import UNREACHED, Arcs, Labels, Queue
+from assets.access.network.search import UNREACHED, Arcs, Labels
 from assets.access.network.snap import Attacher, Places
 from pipeline.foundations.errors import WrongUse
 
 Floats = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
-_PRECISION_M = 0.1  # vertices are rounded to it, so that operations on the polygons are exact
+_PRECISION_M = 0.1  # simplified outlines are rounded to it
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def isochrones_to(
 ) -> list[shapely.MultiPolygon]:
     """Where homes reach one of the counters within each time: one multipolygon per time, in the order given."""
     labels = Labels.empty(graph.nodes)
-    label_nodes(graph, counters, labels, Queue.of(graph))
+    label_nodes(graph, counters, labels)
     return contours(grid, _minutes(grid.places, counters, labels), minutes, tolerance_m=tolerance_m)
 
 
@@ -103,7 +103,7 @@ def isochrones_from(
     margin = attacher.access.maximum_m
     labels, turned = Labels.empty(graph.nodes), start if towards else start.turned()
     arcs = Arcs.arriving(graph) if towards else Arcs.leaving(graph)
-    label_nodes(graph, turned, labels, Queue.of(graph), arcs=arcs, limit_ms=round(max(minutes) * 60_000))
+    label_nodes(graph, turned, labels, arcs=arcs, limit_ms=round(max(minutes) * 60_000))
     grid = Grid.over(attacher, reached_box(graph, labels, start, margin), step_m)
     homes = grid.places if towards else grid.places.turned()
     return contours(grid, _minutes(homes, turned, labels), minutes, tolerance_m=tolerance_m)
@@ -131,7 +131,8 @@ def contours(
         lines = contourpy.contour_generator(grid.x, grid.y, capped, fill_type=contourpy.FillType.OuterOffset)
         area = _area(lines.filled(-1.0, limit), tolerance_m)
         if outer is not None:
-            area = _multi(shapely.intersection(area, outer, grid_size=_PRECISION_M))
+            # Not rounded again: it would no longer lie inside.
+            area = _multi(shapely.intersection(area, outer))
         areas[limit] = outer = area
     return [areas[limit] for limit in minutes]
 

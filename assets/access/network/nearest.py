@@ -22,7 +22,7 @@ from assets.access.network.search import (
     UNREACHED,
     Arcs,
     Labels,
-    Queue,
+    Touched,
     offer_places,
     settle,
 )
@@ -57,7 +57,7 @@ class OnEdges(NamedTuple):
 
 
 def label_nodes(
-    graph: RoadGraph, counters: Places, labels: Labels, queue: Queue, *, arcs: Arcs | None = None, limit_ms: int = -1
+    graph: RoadGraph, counters: Places, labels: Labels, *, arcs: Arcs | None = None, limit_ms: int = -1
 ) -> None:
     """Label every node with its nearest counter (from the node to the counter's door). `labels` come empty.
 
@@ -67,8 +67,8 @@ def label_nodes(
     """
     rows = np.arange(counters.number, dtype=np.int32)
     limit = NO_LIMIT if limit_ms < 0 else (limit_ms << SOURCE_BITS) | SOURCE_MASK
-    queued, lowest = offer_places(rows, counters, labels, limit, queue)
-    settle(arcs or Arcs.arriving(graph), labels, queued, lowest, limit, queue)
+    starts = offer_places(rows, counters, labels, limit)
+    settle(arcs or Arcs.arriving(graph), labels, starts, limit, Touched.none(0))
 
 
 def nearest(graph: RoadGraph, homes: Places, counters: Places) -> Nearest:
@@ -90,21 +90,20 @@ def nearest_each(
     Args:
         done: told how many sets are finished, of how many.
     """
-    lent: SimpleQueue[tuple[Labels, Queue]] = SimpleQueue()
+    lent: SimpleQueue[Labels] = SimpleQueue()
 
     def one(counters: Places) -> Nearest:
-        labels, queue = lent.get()
+        labels = lent.get()
         try:
             labels.clear()
-            label_nodes(graph, counters, labels, queue)
-            queue.clear()
+            label_nodes(graph, counters, labels)
             return read_homes(homes, counters, labels)
         finally:
-            lent.put((labels, queue))
+            lent.put(labels)
 
     workers = max(1, min(threads, len(sets)))
     for _ in range(workers):
-        lent.put((Labels.empty(graph.nodes), Queue.of(graph)))
+        lent.put(Labels.empty(graph.nodes))
     results = []
     with ThreadPoolExecutor(workers) as executor:
         for result in executor.map(one, sets):

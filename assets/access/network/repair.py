@@ -13,16 +13,15 @@ from numba import njit
 from assets.access.network.graph import RoadGraph
 from assets.access.network.homes import HomeIndex
 from assets.access.network.nearest import Nearest, label_nodes, read_homes
-from assets.access.network.profile import CLOSED
 from assets.access.network.search import (
-    NEVER,
+    FAR,
     NO_LIMIT,
     SOURCE_BITS,
     SOURCE_MASK,
     UNREACHED,
     Arcs,
     Labels,
-    Queue,
+    Touched,
     offer,
     offer_places,
     settle,
@@ -33,8 +32,6 @@ from pipeline.foundations.errors import WrongUse
 
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
-
-_FAR = np.iinfo(np.int32).max
 
 
 class Change(NamedTuple):
@@ -56,9 +53,8 @@ class LiveNearest:
         self.graph, self.homes, self.counters = graph, homes, counters
         self.is_open: Bools = counters.on_road.copy()
         self._index = index or HomeIndex.of(homes, graph.nodes)
-        self._queue, self._labels = Queue.of(graph), Labels.empty(graph.nodes)
-        label_nodes(graph, counters, self._labels, self._queue)
-        self._queue.clear()
+        self._touched, self._labels = Touched.none(graph.nodes), Labels.empty(graph.nodes)
+        label_nodes(graph, counters, self._labels)
         self.result = read_homes(homes, counters, self._labels)
         self._counters_on = np.bincount(counters.edge[self.is_open], minlength=graph.edges)
 
@@ -96,13 +92,13 @@ class LiveNearest:
             WrongUse: it is not open, or there is no such counter.
         """
         self._turn(row, is_open=False)
-        counters, labels, queue = self.counters, self._labels, self._queue
+        counters, labels, touched = self.counters, self._labels, self._touched
         ends = np.array([counters.u[row], counters.v[row]], dtype=np.int32)
-        lost = _forget(row, ends, Arcs.arriving(self.graph), labels, queue)
-        queued, lowest = _offer_from_around(lost, Arcs.leaving(self.graph), labels, queue)
+        lost = _forget(row, ends, Arcs.arriving(self.graph), labels, touched)
+        around = _offer_from_around(lost, Arcs.leaving(self.graph), labels)
         # Counters with an end in the lost part offer it their label again.
-        inside = (queue.slot[counters.u] != NEVER) | (queue.slot[counters.v] != NEVER)
-        self._search(np.flatnonzero(inside & self.is_open).astype(np.int32), queued, lowest)
+        inside = touched.mark[counters.u] | touched.mark[counters.v]
+        self._search(np.flatnonzero(inside & self.is_open).astype(np.int32), around)
         return self._read_again(int(counters.edge[row]))
 
     def _turn(self, row: int, *, is_open: bool) -> None:
@@ -117,15 +113,15 @@ class LiveNearest:
         self.is_open[row] = is_open
         self._counters_on[self.counters.edge[row]] += 1 if is_open else -1
 
-    def _search(self, rows: Ints, queued: int = 0, lowest: int = CLOSED) -> None:
-        more, least = offer_places(rows, self.counters, self._labels, NO_LIMIT, self._queue)
-        arcs = Arcs.arriving(self.graph)
-        settle(arcs, self._labels, queued + more, min(lowest, least), NO_LIMIT, self._queue)
+    def _search(self, rows: Ints, starts: Ints | None = None) -> None:
+        offered = offer_places(rows, self.counters, self._labels, NO_LIMIT)
+        starts = offered if starts is None else np.concatenate([starts, offered])
+        settle(Arcs.arriving(self.graph), self._labels, starts, NO_LIMIT, self._touched)
 
     def _read_again(self, edge: int) -> Change:
         """Read again the homes next to the nodes touched, and those on the counter's own edge."""
-        rows = self._index.near(self._queue.nodes_touched, edge)
-        self._queue.clear()
+        rows = self._index.near(self._touched.settled, edge)
+        self._touched.clear()
         edges = self.homes.edge[rows]
         shared = np.unique(edges[self._counters_on[edges] > 0])
         near = np.flatnonzero(np.isin(self.counters.edge, shared) & self.is_open).astype(np.int32)
@@ -137,33 +133,29 @@ class LiveNearest:
 
 
 @njit(cache=True, nogil=True)
-def _forget(row, ends, arcs, labels, queue):  # type: ignore[no-untyped-def]
+def _forget(row, ends, arcs, labels, touched):  # type: ignore[no-untyped-def]
     """Unlabel every node whose nearest counter is `row`: they hang together, from its ends outwards; returns them."""
-    lost = queue.next  # the queue is empty: it lends its room
-    size = 0
+    first = touched.seen[0]
     for node in ends:
         if labels.key[node] != UNREACHED and labels.key[node] & SOURCE_MASK == row:
-            labels.key[node], labels.length[node] = UNREACHED, _FAR
-            lost[size] = node
-            size += 1
-    i = 0
-    while i < size:
-        node = lost[i]
+            labels.key[node], labels.length[node] = UNREACHED, FAR
+            touch(node, touched)
+    i = first
+    while i < touched.seen[0]:
+        node = touched.nodes[i]
         i += 1
-        touch(node, queue)
         for k in range(arcs.pointer[node], arcs.pointer[node + 1]):
             other = arcs.rows[k, 0]
             if labels.key[other] != UNREACHED and labels.key[other] & SOURCE_MASK == row:
-                labels.key[other], labels.length[other] = UNREACHED, _FAR
-                lost[size] = other
-                size += 1
-    return lost[:size].copy()
+                labels.key[other], labels.length[other] = UNREACHED, FAR
+                touch(other, touched)
+    return touched.nodes[first : touched.seen[0]].copy()
 
 
 @njit(cache=True, nogil=True)
-def _offer_from_around(lost, arcs, labels, queue):  # type: ignore[no-untyped-def]
-    """Offer to each lost node the labels that come from nodes around; returns (number queued, least time)."""
-    best_key, best_length = np.full(len(lost), UNREACHED, np.int64), np.zeros(len(lost), np.int32)
+def _offer_from_around(lost, arcs, labels):  # type: ignore[no-untyped-def]
+    """Offer to each lost node the labels that come from nodes around; returns the nodes that took one."""
+    best_key, best_length = np.full(len(lost), UNREACHED, np.int64), np.zeros(len(lost), np.int64)
     for i in range(len(lost)):
         for k in range(arcs.pointer[lost[i]], arcs.pointer[lost[i] + 1]):
             other = arcs.rows[k, 0]
@@ -174,9 +166,7 @@ def _offer_from_around(lost, arcs, labels, queue):  # type: ignore[no-untyped-de
             if key < best_key[i] or (key == best_key[i] and length < best_length[i]):
                 best_key[i], best_length[i] = key, length
     # Offered once all are known: a label offered sooner would look like one from around.
-    queued, lowest = 0, np.int64(CLOSED)
     for i in range(len(lost)):
         if best_key[i] != UNREACHED:
-            queued += offer(lost[i], best_key[i], best_length[i], labels, queue)
-            lowest = min(lowest, best_key[i] >> SOURCE_BITS)
-    return queued, lowest
+            offer(lost[i], best_key[i], best_length[i], labels)
+    return lost[best_key != UNREACHED]

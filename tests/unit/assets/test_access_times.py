@@ -248,13 +248,18 @@ def test_counters_too_far_from_a_road_are_said(road):
 # Counting
 
 
+def _places(seed, count):
+    """Of the seed of a network, places are its crossings, exactly; of another, anywhere."""
+    return np.round(np.random.default_rng(seed).uniform(0, 8_000, (count, 2)), 1)
+
+
 @examples(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000))
 def test_times_and_counts_are_those_of_another_library(seed):
     rng = np.random.default_rng(seed)
     batch = random_network(seed)
     graph = build_graph([batch], rules(composante_minimale=1), "voiture")
-    homes, doors = (np.round(rng.uniform(0, 8_000, (n, 2)), 1) for n in (15, 18))
+    homes, doors = _places(seed, 15), _places(seed + 1, 18)
     doors[3] = doors[4]  # two at one door
     typologies = rng.choice([FS, CAF], len(doors))
     kinds = rng.choice(["Implantation", "Implantation", "Permanence"], len(doors))
@@ -416,10 +421,9 @@ def test_pairs_name_every_counter_of_a_door_in_the_file_of_the_origin(road, tmp_
 @examples(max_examples=4, deadline=None)
 @given(st.integers(0, 10_000), st.integers(60, 1_500))
 def test_pairs_are_all_those_another_library_finds(tmp_path_factory, seed, limit):
-    rng = np.random.default_rng(seed)
     batch = random_network(seed)
     graph = build_graph([batch], rules(composante_minimale=1), "voiture")
-    homes, doors = (np.round(rng.uniform(0, 8_000, (20, 2)), 1) for _ in range(2))
+    homes, doors = _places(seed, 20), _places(seed + 1, 20)
     doors[5:8] = doors[5]
     here = territory(
         origins_at(*({"at": tuple(xy)} for xy in homes.tolist())),
