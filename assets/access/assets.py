@@ -1,18 +1,34 @@
 """Dagster assets of access: département by département, so that one can be computed again alone."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import polars as pl
 
-from assets.access.straight_line import nearest_counters, origins
-from assets.referentiel.typology import typologies
 from assets.territories.assets import DEPARTEMENTS
 from pipeline.foundations import fingerprint
 from pipeline.foundations.preview import preview
 from pipeline.foundations.progress import reporter
+from pipeline.foundations.tables import TableStore
 from pipeline.foundations.workspace import Workspace
 
 DISTANCES = "access__distances"
 _INPUTS = ("referentiel__implantations", "territories__communes")
+
+
+def _recipe(tables: TableStore) -> str:
+    return fingerprint.of_values(fingerprint.of_code(), {n: tables.content(n) for n in _INPUTS})
+
+
+def stale_departements(tables: TableStore, departements: Sequence[str]) -> list[str]:
+    """Those whose distances are absent, or were made from other inputs than today's.
+
+    Raises:
+        CspError: the tables distances are made from are not there.
+    """
+    recipe = _recipe(tables)
+    stored = {d: tables.state(DISTANCES, d) for d in departements}
+    return [d for d, state in stored.items() if state is None or state.recipe != recipe]
 
 
 @dg.asset(
@@ -28,10 +44,12 @@ _INPUTS = ("referentiel__implantations", "territories__communes")
 def distances(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
     """Nearest counters, for the départements of this run whose inputs changed."""
     tables = workspace.tables
-    recipe = fingerprint.of_values(fingerprint.of_code(), {n: tables.content(n) for n in _INPUTS})
-    stored = {d: tables.state(DISTANCES, d) for d in context.partition_keys}
-    stale = [d for d, state in stored.items() if state is None or state.recipe != recipe]
-    if stale:
+    if stale := stale_departements(tables, context.partition_keys):
+        # Late: a run with nothing to compute does without SciPy.
+        from assets.access.straight_line import nearest_counters, origins
+        from assets.referentiel.typology import typologies
+
+        recipe = _recipe(tables)
         reporter().step("distances au plus proche")
         counters = tables.read("referentiel__implantations")
         communes = tables.read("territories__communes").drop("geometrie", "codes_postaux")

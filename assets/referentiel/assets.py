@@ -1,4 +1,7 @@
-"""Dagster assets of the référentiel: what each feed says, then one record per counter."""
+"""Dagster assets of the référentiel: what each feed says, then one record per counter.
+
+What computes (`build`, and the scientific libraries behind it) is imported by the steps that have something to compute.
+"""
 
 from collections.abc import Iterator
 
@@ -7,7 +10,6 @@ import polars as pl
 
 from assets.raw.assets import raw_key
 from assets.raw.ingest import SourceState, read_state
-from assets.referentiel.build import constats_tables, counter_tables, group_tables
 from assets.referentiel.geocode.stage import GEOCODED, GEOCODING_INPUTS, GEOCODING_SOURCES, geocode
 from assets.referentiel.identity import BRIDGE_SCHEMA, Memory
 from assets.referentiel.memory import last_memory
@@ -85,6 +87,8 @@ def releves(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None
     dates = {name: state.date_fichier.date() for name, (_, state) in feeds.items() if state.date_fichier}
 
     def compute() -> dict[str, pl.DataFrame]:
+        from assets.referentiel.build import constats_tables
+
         reporter().step("harmonisation des sources")
         return constats_tables(
             {name: (spec, tables.read(f"raw__{name}"), dates[name]) for name, (spec, _) in feeds.items()},
@@ -137,6 +141,8 @@ def groups(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]
     tables = workspace.tables
 
     def compute() -> dict[str, pl.DataFrame]:
+        from assets.referentiel.build import group_tables
+
         reporter().step("appariement des sources")
         return group_tables(tables.read("referentiel__constats"))
 
@@ -175,19 +181,25 @@ def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
     today = max(f.date_telechargement for state in states for f in state.fichiers).date()
 
     def compute() -> dict[str, pl.DataFrame]:
+        from assets.referentiel.build import counter_tables
+
         reporter().step("référentiel des points d'accueil")
         constats, groupes, communes = (tables.read(name) for name in read)
         return counter_tables(constats, groupes, communes, corrections, memory=memory, today=today)
 
+    names = [*COUNTERS, CORRECTIONS]
+    inputs = {name: tables.content(name) for name in read} | {_FIELD: fingerprint.of_values(corrections.rows())}
+    remembered = _memory_digest(tables, memory)
+    if not tables.made_from(names, inputs=inputs | {"mémoire": remembered}, parameters=str(today)):
+        remembered = memory.digest  # what they are about to be made with
     made = tables.make(
-        [*COUNTERS, CORRECTIONS],
-        inputs={name: tables.content(name) for name in read}
-        | {"mémoire": _memory_digest(tables, memory), _FIELD: fingerprint.of_values(corrections.rows())},
+        names,
+        inputs=inputs | {"mémoire": remembered},
         parameters=str(today),
         compute=compute,
-        facts=lambda: {"mémoire": memory.digest},
+        facts=lambda: {"mémoire": remembered},
     )
-    for name in (*COUNTERS, CORRECTIONS):
+    for name in names:
         frame = tables.read(name)
         metadata: dict[str, dg.RawMetadataValue] = {
             "dagster/row_count": frame.height,
