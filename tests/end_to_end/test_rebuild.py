@@ -12,6 +12,7 @@ from assets.release.versions import latest, list_releases
 from pipeline import run
 from pipeline.foundations.paths import DataRoot
 from pipeline.foundations.tables import TableStore
+from pipeline.instance import instance_of
 
 
 def state_of(root):
@@ -76,6 +77,33 @@ def test_nothing_new_nothing_done(mine, csp_here, said):
     assert f"Rien de nouveau : la version courante reste {outcome.version}" in spoken.out
     assert state_of(mine.root) == after
     assert sorted(p.name for p in mine.root.releases.iterdir()) == releases
+
+
+@pytest.mark.lent
+def test_nothing_new_after_a_release_made_with_the_memory_of_another(grown, tmp_path, said):
+    mine = grown.copy(tmp_path / "donnees")
+    before = state_of(mine.root)
+    assert not run.build(mine.root, "all", mirror=mine.mirror).new
+    assert state_of(mine.root) == before
+    assert "référentiel des points d'accueil" not in said.steps
+
+
+def test_only_what_is_out_of_date_is_launched(mine):
+    """No run over the départements when they are up to date; one of them when its distances are lost."""
+    with instance_of(mine.root) as instance:
+        former = {run.run_id for run in instance.get_runs()}
+
+    def launched():
+        with instance_of(mine.root) as instance:
+            return [(r.job_name, r.tags) for r in instance.get_runs() if r.run_id not in former]
+
+    run.build(mine.root, "all", frozen=True)
+    assert sorted(name for name, _ in launched()) == ["actualiser", "publier"]
+    lost = TableStore(mine.root.tables).read("territories__departements")["code"][0]
+    TableStore(mine.root.tables).path("access__distances", lost).unlink()
+    run.build(mine.root, "all", frozen=True)
+    (tags,) = [tags for name, tags in launched() if name == "acces"]
+    assert (tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]) == (lost, lost)
 
 
 @pytest.mark.lent
@@ -175,7 +203,6 @@ def test_the_demo_refuses_a_folder_of_real_data(demo, csp_here, tmp_path):
 @pytest.mark.lent
 def test_a_smaller_country_than_before(mine, tmp_path):
     """Départements that no longer exist are nobody's partition any more."""
-    from pipeline.instance import instance_of
     from pipeline.partitions import known_departements
     from sources.demo.write import write_mirror
 
