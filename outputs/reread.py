@@ -63,7 +63,7 @@ def reread(folder: Path, tables: Sequence[TableFacts]) -> None:
             products.append((layout.csv(folder, table.layer), _csv, table))
             if table.geopackage:
                 products.append((linked, _layer, table))
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(layout.AT_ONCE) as pool:
             for _ in pool.map(lambda product: _check(database.cursor(), *product), products):
                 pass  # the first difference, in this order whatever the threads do, is raised here
 

@@ -4,6 +4,7 @@ What computes (`build`, and the scientific libraries behind it) is imported by t
 """
 
 from collections.abc import Iterator
+from functools import cache, partial
 
 import dagster as dg
 import polars as pl
@@ -82,21 +83,38 @@ def releves(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None
     """Harmonise every feed in use."""
     tables = workspace.tables
     feeds = _feeds_in_use(workspace)
+    places = {n: tables.content(n) for n in ("territories__communes", "territories__passage")}
     inputs = {f"raw__{name}": tables.content(f"raw__{name}") for name in feeds}
-    inputs |= {n: tables.content(n) for n in ("territories__communes", "territories__passage")}
     dates = {name: state.date_fichier.date() for name, (_, state) in feeds.items() if state.date_fichier}
 
     def compute() -> dict[str, pl.DataFrame]:
-        from assets.referentiel.build import constats_tables
+        from assets.referentiel.build import feed_tables
+        from assets.referentiel.place import Gazetteer
 
         reporter().step("harmonisation des sources")
-        return constats_tables(
-            {name: (spec, tables.read(f"raw__{name}"), dates[name]) for name, (spec, _) in feeds.items()},
-            communes=tables.read("territories__communes"),
-            passage=tables.read("territories__passage"),
-        )
 
-    made = tables.make(RELEVES, inputs=inputs, parameters={k: str(v) for k, v in dates.items()}, compute=compute)
+        @cache
+        def gazetteer() -> Gazetteer:
+            return Gazetteer(*(tables.read(name) for name in places))
+
+        def one(name: str) -> dict[str, pl.DataFrame]:
+            reporter().step(f"{name} : harmonisation")
+            made = feed_tables(feeds[name][0], tables.read(f"raw__{name}"), dates[name], gazetteer())
+            return {f"{table}_{name}": frame for table, frame in made.items()}
+
+        # Kept feed by feed: the news of one does not have the hours of all the others read again.
+        for name in feeds:
+            tables.make(
+                [f"{table}_{name}" for table in RELEVES],
+                inputs=places | {f"raw__{name}": inputs[f"raw__{name}"]},
+                parameters=str(dates[name]),
+                compute=partial(one, name),
+            )
+        return {table: pl.concat([tables.read(f"{table}_{name}") for name in feeds]) for table in RELEVES}
+
+    made = tables.make(
+        RELEVES, inputs=inputs | places, parameters={k: str(v) for k, v in dates.items()}, compute=compute
+    )
     frame = tables.read(RELEVES[0])
     return dg.MaterializeResult(
         metadata={

@@ -74,7 +74,7 @@ def stage(
         _write(folder, version, published, context)
         for name, content in (files or {}).items():
             _put(folder, name, content)
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(layout.AT_ONCE) as pool:
             further = [pool.submit(product, folder) for product in products]
             known = list(pool.map(facts, (f for _, f in published), (c for c, _ in published)))
             reread(folder, known)
@@ -125,7 +125,7 @@ def _write(
     for path in (layout.geoparquet(folder, ""), layout.csv(folder, "")):
         path.parent.mkdir(exist_ok=True)
     # GDAL, Arrow and polars work outside the interpreter's lock. The GeoPackage, the longest, comes first.
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(layout.AT_ONCE) as pool:
         written = [
             pool.submit(
                 write_geopackage,

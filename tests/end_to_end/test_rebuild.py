@@ -129,7 +129,10 @@ def test_one_feed_changed_recomputes_what_follows_from_it(mine, feeds, edition, 
     still = {name for name in moved if name.startswith(("territories__", "raw__"))}
     assert still == {"raw__france_services", "raw__france_services_issues"}
     assert "territoires" not in said.steps
-    assert "harmonisation des sources" in said.steps
+    assert [s for s in said.steps if "harmonisation" in s] == [
+        "harmonisation des sources",
+        "france_services : harmonisation",
+    ]
     told = {s.id: s for s in load_manifest(outcome.path).sources}
     former = {s.id: s for s in load_manifest(mine.root.releases / version).sources}
     assert {n for n in told if told[n].fichiers != former[n].fichiers} == {"france_services"}
