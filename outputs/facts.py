@@ -20,7 +20,8 @@ from quality.contract import Contract
 ColumnType = Literal["texte", "entier", "reel", "booleen", "date", "liste_texte", "geometrie"]
 
 _ABSENT = "\x00"
-_BETWEEN = "\x1f"
+_BETWEEN, _AFTER = "\x1f", "\x1e"
+_AT_ONCE = 100_000  # rows written out together: some tens of megabytes
 
 
 class _Strict(BaseModel):
@@ -96,11 +97,10 @@ def checksum(frame: pl.DataFrame, columns: Sequence[ColumnFacts]) -> str:
     text and null, not-a-number and null, minus zero and zero, the apostrophe CSV puts before a formula.
     """
     written = [_written(c).fill_null(_ABSENT) for c in columns if c.type != "geometrie"]
-    rows = frame.select(pl.concat_str(written, separator=_BETWEEN)).to_series().sort() if written else pl.Series([""])
+    rows = frame.select(pl.concat_str(written, separator=_BETWEEN).alias("") if written else pl.lit("").alias(""))
     digest = hashlib.sha256()
-    for part in rows.to_list():
-        digest.update(part.encode())
-        digest.update(b"\x1e")
+    for part in rows.sort("").iter_slices(_AT_ONCE):
+        digest.update((part.to_series().str.join(_AFTER).item() + _AFTER).encode())
     return digest.hexdigest()
 
 

@@ -53,7 +53,8 @@ def decode(frame: pl.DataFrame, contract: Contract) -> Geometries:
         geometries: Geometries = shapely.from_wkb(np.array(frame.get_column(column).to_list(), dtype=object))
     except (shapely.errors.GEOSException, TypeError) as error:
         raise refuse(str(error)) from error
-    geometries = shapely.force_2d(geometries)
+    if shapely.has_z(geometries).any():
+        geometries = shapely.force_2d(geometries)
     types = shapely.get_type_id(geometries)
     if expected == "MultiPolygon" and (single := types == _POLYGON).any():
         geometries[single] = shapely.multipolygons(geometries[single], indices=np.arange(single.sum()))

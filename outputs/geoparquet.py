@@ -24,6 +24,8 @@ from pipeline.foundations.errors import WrongUse
 from quality.contract import Column, Contract, Geometry
 
 ROW_GROUP_ROWS = 100_000
+# Measured on the whole country: level 15 takes six times the time of level 9 (31 s, 5 s) for files 3 % smaller.
+_ZSTD_LEVEL = 9
 _COVERING = "bbox"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -69,7 +71,7 @@ def write_geoparquet(frame: pl.DataFrame, contract: Contract, path: Path, *, met
         table,
         path,
         compression="zstd",
-        compression_level=15,
+        compression_level=_ZSTD_LEVEL,
         row_group_size=ROW_GROUP_ROWS,
         # The dictionary and the statistics of a WKB column cost room and serve nobody.
         use_dictionary=[c.name for c in contract.columns if c.type in {"texte", "liste_texte", "date", "entier"}],

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.access.assets import MEASURED, NETWORK
+from assets.access.tables import MEASURED, NETWORK
 from assets.referentiel.assets import WORKLIST
 from assets.release.assets import CONTRACT_CHECK, JUDGED, RELEASE, VERDICT
 

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from assets.access.tables import stale_departements
 from assets.release.assets import RELEASE, VERDICT
 from assets.release.versions import latest
 from pipeline.build import build_defs
@@ -61,7 +62,9 @@ def build(
             parse_departements(departements, _known(root))
         _execute(defs, "actualiser", instance)
         selected = parse_departements(departements, _known(root))
-        for first, last in contiguous_ranges(selected, known_departements(instance)):
+        # Those that are up to date are left alone: for each partition of a run Dagster writes a dozen rows of its log.
+        stale = stale_departements(TableStore(root.tables), selected)
+        for first, last in contiguous_ranges(stale, known_departements(instance)):
             tags = {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
             _execute(defs, "acces", instance, tags=tags)
         perimeter = {"config": {"departements": selected}}

@@ -12,8 +12,8 @@ import shapely
 from assets.access.network.graph import RoadGraph
 from assets.access.network.profile import profiles
 from assets.access.road_graph import GraphStore, density_classes, road_files
+from assets.access.tables import ROADS
 from assets.raw.ingest import SourceState, UsedFile
-from assets.raw.roads import BDTOPO
 from pipeline.foundations.crs import epsg_of_departement, project
 from pipeline.foundations.workspace import Workspace
 from sources.registry import get_source
@@ -59,7 +59,7 @@ def graphs_of(workspace: Workspace, source: str, mode: str) -> dict[int, RoadGra
 
 def _folder(workspace: Workspace, source: str) -> Path:
     """Graphs of each source apart: they do not carry the same licence."""
-    return workspace.root.tables / ("access__graphes" if source == BDTOPO else f"access__graphes_{source}")
+    return workspace.root.tables / ("access__graphes" if source == ROADS else f"access__graphes_{source}")
 
 
 def _surfaces(communes: pl.DataFrame) -> pl.Series:

@@ -1,13 +1,16 @@
-"""Dagster assets of the référentiel: what each feed says, then one record per counter."""
+"""Dagster assets of the référentiel: what each feed says, then one record per counter.
+
+What computes (`build`, and the scientific libraries behind it) is imported by the steps that have something to compute.
+"""
 
 from collections.abc import Iterator
+from functools import cache, partial
 
 import dagster as dg
 import polars as pl
 
 from assets.raw.assets import raw_key
 from assets.raw.ingest import SourceState, read_state
-from assets.referentiel.build import constats_tables, counter_tables, group_tables
 from assets.referentiel.geocode.stage import GEOCODED, GEOCODING_INPUTS, GEOCODING_SOURCES, geocode
 from assets.referentiel.identity import BRIDGE_SCHEMA, Memory
 from assets.referentiel.memory import last_memory
@@ -80,19 +83,38 @@ def releves(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None
     """Harmonise every feed in use."""
     tables = workspace.tables
     feeds = _feeds_in_use(workspace)
+    places = {n: tables.content(n) for n in ("territories__communes", "territories__passage")}
     inputs = {f"raw__{name}": tables.content(f"raw__{name}") for name in feeds}
-    inputs |= {n: tables.content(n) for n in ("territories__communes", "territories__passage")}
     dates = {name: state.date_fichier.date() for name, (_, state) in feeds.items() if state.date_fichier}
 
     def compute() -> dict[str, pl.DataFrame]:
-        reporter().step("harmonisation des sources")
-        return constats_tables(
-            {name: (spec, tables.read(f"raw__{name}"), dates[name]) for name, (spec, _) in feeds.items()},
-            communes=tables.read("territories__communes"),
-            passage=tables.read("territories__passage"),
-        )
+        from assets.referentiel.build import feed_tables
+        from assets.referentiel.place import Gazetteer
 
-    made = tables.make(RELEVES, inputs=inputs, parameters={k: str(v) for k, v in dates.items()}, compute=compute)
+        reporter().step("harmonisation des sources")
+
+        @cache
+        def gazetteer() -> Gazetteer:
+            return Gazetteer(*(tables.read(name) for name in places))
+
+        def one(name: str) -> dict[str, pl.DataFrame]:
+            reporter().step(f"{name} : harmonisation")
+            made = feed_tables(feeds[name][0], tables.read(f"raw__{name}"), dates[name], gazetteer())
+            return {f"{table}_{name}": frame for table, frame in made.items()}
+
+        # Kept feed by feed: the news of one does not have the hours of all the others read again.
+        for name in feeds:
+            tables.make(
+                [f"{table}_{name}" for table in RELEVES],
+                inputs=places | {f"raw__{name}": inputs[f"raw__{name}"]},
+                parameters=str(dates[name]),
+                compute=partial(one, name),
+            )
+        return {table: pl.concat([tables.read(f"{table}_{name}") for name in feeds]) for table in RELEVES}
+
+    made = tables.make(
+        RELEVES, inputs=inputs | places, parameters={k: str(v) for k, v in dates.items()}, compute=compute
+    )
     frame = tables.read(RELEVES[0])
     return dg.MaterializeResult(
         metadata={
@@ -137,6 +159,8 @@ def groups(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]
     tables = workspace.tables
 
     def compute() -> dict[str, pl.DataFrame]:
+        from assets.referentiel.build import group_tables
+
         reporter().step("appariement des sources")
         return group_tables(tables.read("referentiel__constats"))
 
@@ -175,19 +199,25 @@ def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
     today = max(f.date_telechargement for state in states for f in state.fichiers).date()
 
     def compute() -> dict[str, pl.DataFrame]:
+        from assets.referentiel.build import counter_tables
+
         reporter().step("référentiel des points d'accueil")
         constats, groupes, communes = (tables.read(name) for name in read)
         return counter_tables(constats, groupes, communes, corrections, memory=memory, today=today)
 
+    names = [*COUNTERS, CORRECTIONS]
+    inputs = {name: tables.content(name) for name in read} | {_FIELD: fingerprint.of_values(corrections.rows())}
+    remembered = _memory_digest(tables, memory)
+    if not tables.made_from(names, inputs=inputs | {"mémoire": remembered}, parameters=str(today)):
+        remembered = memory.digest  # what they are about to be made with
     made = tables.make(
-        [*COUNTERS, CORRECTIONS],
-        inputs={name: tables.content(name) for name in read}
-        | {"mémoire": _memory_digest(tables, memory), _FIELD: fingerprint.of_values(corrections.rows())},
+        names,
+        inputs=inputs | {"mémoire": remembered},
         parameters=str(today),
         compute=compute,
-        facts=lambda: {"mémoire": memory.digest},
+        facts=lambda: {"mémoire": remembered},
     )
-    for name in (*COUNTERS, CORRECTIONS):
+    for name in names:
         frame = tables.read(name)
         metadata: dict[str, dg.RawMetadataValue] = {
             "dagster/row_count": frame.height,

@@ -1,6 +1,5 @@
 """The référentiel stage from end to end, as functions on frames: feeds -> constats -> groups -> counters."""
 
-from collections.abc import Mapping
 from datetime import date
 
 import polars as pl
@@ -20,38 +19,28 @@ from quality.contract import all_contracts
 from sources.spec import SourceSpec
 
 
-def constats_tables(
-    feeds: Mapping[str, tuple[SourceSpec, pl.DataFrame, date]], *, communes: pl.DataFrame, passage: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
-    """What every feed says, harmonised.
+def feed_tables(spec: SourceSpec, records: pl.DataFrame, day: date, gazetteer: Gazetteer) -> dict[str, pl.DataFrame]:
+    """What one feed says, harmonised. Nothing here depends on another feed: those of the country are stacked.
 
     Args:
-        feeds: source id -> (declaration, records in `RECORD_SCHEMA`, date of its file).
-        communes: `territories__communes`.
-        passage: `territories__passage`.
+        records: in `RECORD_SCHEMA`.
+        day: date of the feed's file.
+        gazetteer: of `territories__communes` and `territories__passage`.
 
     Returns:
         `referentiel__releves`, its `referentiel__issues`, `referentiel__types` (records by type code, and whether it
         is published) and `referentiel__personnel` (what was withheld because it names people, by source and column).
     """
-    table = typologies()
-    gazetteer = Gazetteer(communes, passage)
-    constats, issues, types, personal = [], [], [], []
-    for source, (spec, records, day) in feeds.items():
-        nomenclature = spec.nomenclature or spec.id
-        frame, met = harmonise(
-            source, nomenclature, records, typologies=table, gazetteer=gazetteer, date_source=pl.lit(day)
-        )
-        impersonal, withheld = withhold_personal(frame)
-        constats.append(impersonal)
-        issues += [withhold_in_issues(met), log_withheld(source, frame, impersonal)]
-        personal.append(withheld)
-        types.append(count_types(source, nomenclature, records, table))
+    table, nomenclature = typologies(), spec.nomenclature or spec.id
+    frame, met = harmonise(
+        spec.id, nomenclature, records, typologies=table, gazetteer=gazetteer, date_source=pl.lit(day)
+    )
+    impersonal, withheld = withhold_personal(frame)
     return {
-        "referentiel__releves": pl.concat(constats),
-        "referentiel__issues": concat_issues(issues),
-        "referentiel__types": pl.concat(types),
-        "referentiel__personnel": pl.concat(personal),
+        "referentiel__releves": impersonal,
+        "referentiel__issues": concat_issues([withhold_in_issues(met), log_withheld(spec.id, frame, impersonal)]),
+        "referentiel__types": count_types(spec.id, nomenclature, records, table),
+        "referentiel__personnel": withheld,
     }
 
 

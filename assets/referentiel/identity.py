@@ -59,7 +59,7 @@ class Memory:
     @property
     def digest(self) -> str:
         """Fingerprint of what is remembered."""
-        return fingerprint.of_values(self.registry.rows(), self.bridges.rows())
+        return fingerprint.of_values(fingerprint.of_frame(self.registry), fingerprint.of_frame(self.bridges))
 
     @classmethod
     def empty(cls) -> "Memory":

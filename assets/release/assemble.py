@@ -5,27 +5,19 @@ What comes out is ready for `promote`. Choosing the version, judging the verdict
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import polars as pl
 
-from assets.raw.ingest import SourceState
+from assets.release.context import LICENCE, LICENCE_TITLE, ReleaseContext
 from assets.release.manifest import (
     MANIFEST,
     NOTES,
     SUMS,
-    Code,
     Manifest,
-    Source,
-    SourceFile,
-    SourceLicence,
     Table,
-    Verdict,
     files_of,
-    inputs_fingerprint,
     release_file,
     write_manifest,
     write_sums,
@@ -34,87 +26,12 @@ from assets.release.notes import credit, notes
 from assets.release.promote import staging_folder
 from outputs import layout
 from outputs.csv_tables import write_csv
-from outputs.facts import facts
+from outputs.facts import TableFacts, facts
 from outputs.geopackage import write_geopackage
 from outputs.geoparquet import write_geoparquet
 from outputs.reread import reread
 from pipeline.foundations.errors import QualityRefused, WrongUse
 from quality.contract import Contract
-from sources.spec import SourceSpec
-
-#: The licence of every file of a release; a table under another licence is published apart.
-LICENCE = "lov2"
-LICENCE_TITLE = "Licence Ouverte 2.0 (Etalab)"
-
-
-@dataclass(frozen=True)
-class ReleaseContext:
-    """What a release says of itself beside its tables.
-
-    `date_reference` is aware and comes from the data (never the clock), so that the same inputs give the same bytes.
-    """
-
-    titre: str
-    description: str
-    fictif: bool
-    perimetre: tuple[str, ...]  # département codes
-    date_reference: datetime
-    code: Code
-    sources: tuple[Source, ...]
-    verdict: Verdict
-    comptages: Mapping[str, int] = field(default_factory=dict)
-    parameters: Any = None  # JSON-able: what else changes the result (acceptances, options)
-
-    @property
-    def empreinte(self) -> str:
-        """Digest of the inputs, to compare with that of the current release before staging anything."""
-        return inputs_fingerprint(
-            code=self.code.empreinte, sources=self.sources, perimetre=self.perimetre, parameters=self.parameters
-        )
-
-
-def describe_source(
-    spec: SourceSpec,
-    state: SourceState,
-    *,
-    date_reference: datetime,
-    verified: Mapping[str, datetime] | None = None,
-) -> Source:
-    """A source as the manifest tells it.
-
-    Args:
-        date_reference: aware; the age of the source is counted up to it, in whole days.
-        verified: by resource, when upstream last served or confirmed the bytes used.
-    """
-    verified = verified or {}
-    oldest = state.date_fichier
-    return Source(
-        id=spec.id,
-        titre=spec.title,
-        producteur=spec.producer,
-        page=spec.dataset_page,
-        licence=SourceLicence(id=spec.licence.id, titre=spec.licence.title, url=spec.licence.url),
-        attribution=spec.licence.attribution,
-        millesime=state.millesime,
-        etat=state.etat,
-        motif=state.refus,
-        age_jours=None if oldest is None else (date_reference - oldest).days,
-        lignes_lues=state.lignes_lues,
-        lignes_utilisables=state.lignes_utilisables,
-        fichiers=tuple(
-            SourceFile(
-                ressource=f.ressource,
-                url=f.url,
-                url_finale=f.url_finale,
-                sha256=f.sha256,
-                taille=f.octets,
-                date_telechargement=f.date_telechargement,
-                date_fichier=f.date_fichier,
-                date_derniere_verification=verified.get(f.ressource),
-            )
-            for f in state.fichiers
-        ),
-    )
 
 
 def stage(
@@ -138,7 +55,8 @@ def stage(
         context: what the release says of itself.
         files: other content by path inside the release (`qualite/verdict.json`…): bytes, text, or a file or folder to
             copy.
-        products: writers of further products, called in order with the folder once tables and `files` are there.
+        products: writers of further products, each called with the folder, in a thread of its own, once tables and
+            `files` are there.
 
     Returns:
         The staging folder, to be given to `promote` by the same process.
@@ -156,10 +74,13 @@ def stage(
         _write(folder, version, published, context)
         for name, content in (files or {}).items():
             _put(folder, name, content)
-        for product in products:
-            product(folder)
-        manifest = _describe(folder, version, published, context)
-        reread(folder, manifest.tables)
+        with ThreadPoolExecutor(layout.AT_ONCE) as pool:
+            further = [pool.submit(product, folder) for product in products]
+            known = list(pool.map(facts, (f for _, f in published), (c for c, _ in published)))
+            reread(folder, known)
+            for product in further:
+                product.result()
+        manifest = _describe(folder, version, published, known, context)
         write_manifest(folder, manifest)
         (folder / NOTES).write_text(notes(manifest), encoding="utf-8")
         write_sums(folder)
@@ -201,19 +122,27 @@ def _write(
         "date_reference": context.date_reference.isoformat(),
         "fictif": "oui" if context.fictif else "non",
     }
-    for contract, frame in published:
-        for path in (layout.geoparquet(folder, contract.layer), layout.csv(folder, contract.layer)):
-            path.parent.mkdir(exist_ok=True)
-        write_geoparquet(frame, contract, layout.geoparquet(folder, contract.layer), metadata=about)
-        write_csv(frame, contract, layout.csv(folder, contract.layer))
-    write_geopackage(
-        [(contract, frame) for contract, frame in published if contract.geopackage],
-        layout.geopackage(folder),
-        title=context.titre,
-        description=context.description,
-        date_reference=context.date_reference,
-        metadata=about,
-    )
+    for path in (layout.geoparquet(folder, ""), layout.csv(folder, "")):
+        path.parent.mkdir(exist_ok=True)
+    # GDAL, Arrow and polars work outside the interpreter's lock. The GeoPackage, the longest, comes first.
+    with ThreadPoolExecutor(layout.AT_ONCE) as pool:
+        written = [
+            pool.submit(
+                write_geopackage,
+                [(contract, frame) for contract, frame in published if contract.geopackage],
+                layout.geopackage(folder),
+                title=context.titre,
+                description=context.description,
+                date_reference=context.date_reference,
+                metadata=about,
+            )
+        ]
+        for contract, frame in published:
+            path = layout.geoparquet(folder, contract.layer)
+            written.append(pool.submit(write_geoparquet, frame, contract, path, metadata=about))
+            written.append(pool.submit(write_csv, frame, contract, layout.csv(folder, contract.layer)))
+        for product in written:
+            product.result()
 
 
 def _put(folder: Path, name: str, content: Path | bytes | str) -> None:
@@ -245,16 +174,20 @@ def _put(folder: Path, name: str, content: Path | bytes | str) -> None:
 
 
 def _describe(
-    folder: Path, version: str, published: Sequence[tuple[Contract, pl.DataFrame]], context: ReleaseContext
+    folder: Path,
+    version: str,
+    published: Sequence[tuple[Contract, pl.DataFrame]],
+    known: Sequence[TableFacts],
+    context: ReleaseContext,
 ) -> Manifest:
     own: set[Path] = set()
     tables = []
-    for contract, frame in published:
+    for (contract, _), table in zip(published, known, strict=True):
         paths = [layout.geoparquet(folder, contract.layer), layout.csv(folder, contract.layer)]
         own.update(paths)
         tables.append(
             Table(
-                **dict(facts(frame, contract)),
+                **dict(table),
                 licence=contract.licence,
                 fichiers=tuple(release_file(folder, p) for p in paths),
             )

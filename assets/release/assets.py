@@ -5,16 +5,14 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from assets.access.assets import AREAS, COMMUNES, DISTANCES
+from assets.access.tables import AREAS, COMMUNES, DISTANCES
 from assets.referentiel.assets import COUNTERS
 from assets.release import gate, scope
-from assets.release.assemble import LICENCE_TITLE, stage
+from assets.release.context import LICENCE_TITLE
 from assets.release.notes import credit
 from assets.release.promote import promote, settle
 from assets.release.versions import latest, next_version, unchanged_since
-from outputs.carte import OVERVIEW, MapText, render_map
 from outputs.dictionary import dictionary
-from outputs.warehouse import write_warehouse
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
 from quality.contract import all_contracts
@@ -118,6 +116,11 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
     version = unchanged_since(releases, case.context(gate.NO_VERDICT).empreinte)
     if version is not None:
         return dg.MaterializeResult(metadata={"version": version, "nouvelle": False})
+    # Writers bring GDAL, GeoPandas and Matplotlib with them: late, a run with nothing to publish does without.
+    from assets.release.assemble import stage
+    from outputs.carte import OVERVIEW, MapText, render_map
+    from outputs.warehouse import write_warehouse
+
     stored = read_verdict(workspace.root.quality / gate.VERDICT_FILE)
     require(stored, gate.key_of(workspace, case))
     reporter().step("écriture et relecture de la version")

@@ -15,7 +15,7 @@ from assets.raw.ingest import SourceState, issues_table, read_state
 from assets.referentiel.personnel import personal_results
 from assets.referentiel.terrain import correction_issues
 from assets.release import scope
-from assets.release.assemble import ReleaseContext, describe_source
+from assets.release.context import ReleaseContext, describe_source
 from assets.release.manifest import Code
 from assets.release.manifest import Verdict as VerdictSummary
 from assets.release.versions import find, latest, next_version

@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 _PACKAGES = ("pipeline", "assets", "sources", "quality", "outputs")
 _SUFFIXES = {".py", ".yml", ".json", ".sql", ".html", ".j2", ".css"}
 # Libraries whose version can change the bytes of a table.
@@ -37,6 +39,11 @@ def of_file(path: Path) -> str:
     """sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def of_frame(frame: pl.DataFrame) -> str:
+    """Digest of the columns and rows of a frame, in their order; flat columns only (CSV tells null from empty)."""
+    return hashlib.sha256(frame.write_csv().encode()).hexdigest()
 
 
 @cache

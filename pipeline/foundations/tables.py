@@ -128,6 +128,14 @@ class TableStore:
         self._states[path] = state
         return state
 
+    def made_from(
+        self, names: Sequence[str], *, inputs: Mapping[str, str], parameters: Any = None
+    ) -> dict[str, TableState]:
+        """The states of `names` when all were made together from that very recipe (see `make`), else nothing."""
+        recipe = _recipe(names, inputs, parameters)
+        stored = {n: s for n in names if (s := self.state(n)) is not None and s.recipe == recipe}
+        return stored if len(stored) == len(names) else {}
+
     def make(
         self,
         names: Iterable[str],
@@ -149,10 +157,9 @@ class TableStore:
             For each name its state, and whether it was computed now.
         """
         names = list(names)
-        recipe = fingerprint.of_values(fingerprint.of_code(), dict(inputs), parameters, names)
-        stored = {name: self.state(name) for name in names}
-        if all(state is not None and state.recipe == recipe for state in stored.values()):
-            return {name: (state, False) for name, state in stored.items() if state is not None}
+        if stored := self.made_from(names, inputs=inputs, parameters=parameters):
+            return {name: (state, False) for name, state in stored.items()}
+        recipe = _recipe(names, inputs, parameters)
         frames = compute()
         kept = facts() if facts else None
         return {name: (self.write(name, frames[name], recipe=recipe, facts=kept), True) for name in names}
@@ -161,6 +168,10 @@ class TableStore:
 def _aside(path: Path) -> Path:
     """Where a file is written before it takes its place."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _recipe(names: Sequence[str], inputs: Mapping[str, str], parameters: Any) -> str:
+    return fingerprint.of_values(fingerprint.of_code(), dict(inputs), parameters, list(names))
 
 
 def _record_path(path: Path) -> Path:

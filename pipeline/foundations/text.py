@@ -6,7 +6,7 @@ No knowledge of addresses, hours or any other domain belongs here.
 import re
 import unicodedata
 
-_SPACES = re.compile(r"[\s\u00a0\u2007\u202f\u200b\ufeff]+")
+_ZERO_WIDTH = re.compile("[\u200b\ufeff]")  # spaces to the feeds, not to `str.split`
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 #: What feeds write for "nothing" (FORMATS §14 of the feeds' own files), compared after `clean` and lower-casing.
@@ -17,7 +17,9 @@ def clean(value: str | None) -> str | None:
     """Collapse every kind of space (no-break and thin ones included), strip, NFC; a placeholder becomes None."""
     if value is None:
         return None
-    text = _SPACES.sub(" ", unicodedata.normalize("NFC", value)).strip()
+    if not value.isascii():
+        value = _ZERO_WIDTH.sub(" ", unicodedata.normalize("NFC", value))
+    text = " ".join(value.split())
     return None if text.lower() in PLACEHOLDERS else text
 
 

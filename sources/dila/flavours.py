@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 
+from pipeline.foundations.ahead import one_ahead
 from pipeline.foundations.archives import open_single
 from pipeline.foundations.errors import SourceUnreadable
 from pipeline.foundations.issues import IssueLog
@@ -75,7 +76,7 @@ def _looks_like_xml(head: bytes) -> bool:
 
 
 def _text_directory(stream: IO[bytes], subject: str, issues: IssueLog) -> Directory:
-    chunks = utf8_chunks(stream, subject)
+    chunks = one_ahead(utf8_chunks(stream, subject))  # bzip2 takes as long as all that follows
     head = next(chunks, "")
     refuse_other_formats(head, subject, _EXPECTED)
     opening = _OPENING.match(head)

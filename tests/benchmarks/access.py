@@ -59,7 +59,7 @@ def run(name: str, where: str, nodes: int) -> tuple[list[dict[str, Any]], float]
     """Run one measure in a process of its own; returns the lines it found and its peak memory (GB)."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
-        _, peak, code = module(f"tests.benchmarks.{where}", name, str(nodes), str(answer))
+        _, _, peak, code = module(f"tests.benchmarks.{where}", name, str(nodes), str(answer))
         if code:
             raise RuntimeError(f"{where}.{name} ended with {code}")
         return json.loads(answer.read_text(encoding="utf-8")), peak

@@ -1,4 +1,4 @@
-"""Time and peak memory of a command as a whole process, and the median time of a call."""
+"""Wall time, processor time and peak memory of a command as a whole process, and the median time of a call."""
 
 import os
 import statistics
@@ -12,18 +12,19 @@ from typing import Any
 REAL_DATA = Path(os.environ.get("CSP_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
-def csp(*arguments: str) -> tuple[float, float, int]:
-    """Run `csp`; returns wall seconds, peak resident gigabytes (largest process), exit code."""
+def csp(*arguments: str) -> tuple[float, float, float, int]:
+    """Run `csp`; returns wall seconds, processor seconds (user and system), peak resident gigabytes, exit code."""
     return module("pipeline.cli", *arguments, stderr=subprocess.DEVNULL)
 
 
-def module(name: str, *arguments: str, stderr: int | None = None) -> tuple[float, float, int]:
+def module(name: str, *arguments: str, stderr: int | None = None) -> tuple[float, float, float, int]:
     """Run a module as a process of its own; returns as `csp` does."""
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", name, *arguments], stdout=subprocess.DEVNULL, stderr=stderr)
     _, status, usage = os.wait4(process.pid, 0)
     per_unit = 1024**2 if sys.platform == "linux" else 1024**3  # kilobytes on Linux, bytes on macOS
-    return time.perf_counter() - started, usage.ru_maxrss / per_unit, os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - started
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / per_unit, os.waitstatus_to_exitcode(status)
 
 
 def median_seconds(call: Callable[[], Any], runs: int = 3) -> float:

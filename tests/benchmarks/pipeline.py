@@ -12,9 +12,9 @@ _FRANCE_SERVICES = "www.data.gouv.fr/fr/datasets/r/31576dff-fd61-4de9-819f-32c2f
 
 
 def main() -> None:
-    """Print one row per scenario: wall seconds, peak memory in gigabytes, exit code."""
-    row("scenario", "seconds", "peak GB", "exit")
-    row("---", "---:", "---:", "---:")
+    """Print one row per scenario: wall seconds, processor seconds, peak memory in gigabytes, exit code."""
+    row("scenario", "seconds", "processor", "peak GB", "exit")
+    row("---", "---:", "---:", "---:", "---:")
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         row("demo", *csp("demo", "--data", str(data / "demo")))

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from assets.referentiel.build import constats_tables
+from assets.referentiel.build import feed_tables
 from assets.referentiel.link import link
 from assets.referentiel.link.evaluate import across_editions, judge, read_judged, scores, withheld_keys
+from assets.referentiel.place import Gazetteer
 from assets.territories.geography import communes as commune_table
 from assets.territories.passage import passage
 from pipeline.cli import main
@@ -89,9 +90,9 @@ def territories(real_data):
 
 
 def _constats(records: dict[str, pl.DataFrame], territories) -> pl.DataFrame:
-    feeds = {name: (get_source(name), frame, date(2023, 7, 1)) for name, frame in records.items()}
-    communes, former = territories
-    return constats_tables(feeds, communes=communes, passage=former)["referentiel__releves"]
+    gazetteer, day = Gazetteer(*territories), date(2023, 7, 1)
+    feeds = (feed_tables(get_source(name), frame, day, gazetteer) for name, frame in records.items())
+    return pl.concat(tables["referentiel__releves"] for tables in feeds)
 
 
 @pytest.fixture(scope="module")

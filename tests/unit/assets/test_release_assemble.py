@@ -14,7 +14,8 @@ import shapely
 
 from assets.raw.ingest import SourceState, UsedFile
 from assets.release import assemble
-from assets.release.assemble import ReleaseContext, describe_source, stage
+from assets.release.assemble import stage
+from assets.release.context import ReleaseContext, describe_source
 from assets.release.manifest import Code, Verdict, check_sums, files_of, load_manifest
 from assets.release.promote import promote, settle
 from assets.release.versions import latest, read_manifest, unchanged_since

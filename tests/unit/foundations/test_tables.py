@@ -25,6 +25,17 @@ def test_second_make_with_same_inputs_computes_nothing(tmp_path):
     assert second["a__x"][0].facts == {"lu": 3}
 
 
+def test_made_from_is_all_of_that_very_recipe_or_nothing(tmp_path):
+    store, names = TableStore(tmp_path), ["a__x", "a__y"]
+    assert store.made_from(names, inputs={"i": "1"}) == {}
+    _make(store, {"i": "1"}, [])
+    assert store.made_from(names, inputs={"i": "1"}).keys() == set(names)
+    assert store.made_from(names, inputs={"i": "2"}) == {}
+    assert store.made_from(names, inputs={"i": "1"}, parameters=1) == {}
+    store.path("a__y").unlink()
+    assert TableStore(tmp_path).made_from(names, inputs={"i": "1"}) == {}
+
+
 def test_changed_input_computes_again_with_same_bytes(tmp_path):
     calls: list[int] = []
     before = _make(TableStore(tmp_path), {"i": "1"}, calls)["a__x"][0]
