@@ -43,6 +43,7 @@ dev: .venv/.ready ## the Dagster interface
 	$(CSP) dev
 
 bench: .venv/.ready ## the measures of docs/benchmarks.md
+	$(UV) sync --locked --quiet --group bench
 	.venv/bin/python -m tests.benchmarks
 
 clean: ## remove the environments (never the data)

@@ -147,7 +147,7 @@ def load_contract_file(path: Path) -> Contract:
         WrongUse: not YAML, or not a contract; every fault is listed.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
         for column in data.get("columns", []):
             if "values_from" in column:
                 column["values"] = _vocabulary(column["values_from"])
@@ -168,7 +168,7 @@ def _vocabulary(reference: str) -> list[str]:
     """`assets/referentiel/typologies.yml#typologies.libelle` -> the labels, in the file's order."""
     file, _, path = reference.partition("#")
     entries, _, field = path.partition(".")
-    data = yaml.safe_load((_ROOT.parents[1] / file).read_text(encoding="utf-8"))
+    data = yaml.load((_ROOT.parents[1] / file).read_text(encoding="utf-8"), yaml.CSafeLoader)
     return [entry[field] for entry in data[entries]]
 
 

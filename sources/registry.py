@@ -66,7 +66,7 @@ def load_list(path: Path) -> SourceSpec:
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WrongUse(str(path), expected="a readable YAML file", found=str(error), remedy="fix the file") from error
     if not isinstance(data, dict):

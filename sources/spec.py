@@ -110,7 +110,7 @@ def load_spec(path: Path, **overrides: Any) -> SourceSpec:
         WrongUse: the file is not YAML, or does not follow `SourceSpec`; every fault is listed.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
         return SourceSpec.model_validate({**data, **overrides})
     except (yaml.YAMLError, TypeError) as error:
         raise WrongUse(str(path), expected="a YAML mapping", found=str(error), remedy="fix the file") from error

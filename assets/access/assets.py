@@ -70,7 +70,7 @@ def network(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None
 
 
 @dg.multi_asset(
-    name="acces",
+    name="mesures_d_acces",
     specs=[
         dg.AssetSpec(name, deps=[*INPUTS], description=text, group_name="access", kinds={"parquet"})
         for name, text in _DESCRIPTIONS.items()

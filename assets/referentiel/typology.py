@@ -84,7 +84,7 @@ def load_typologies(path: Path) -> TypologyTable:
         WrongUse: not YAML, not of this shape, or a code that stands for two typologies.
     """
     try:
-        file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        file = _File.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
     except (yaml.YAMLError, ValidationError) as error:
         raise WrongUse(str(path), expected="a typology file", found=str(error), remedy="fix the file") from error
     by_code: dict[tuple[str, str], str] = {}
