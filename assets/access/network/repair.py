@@ -53,6 +53,7 @@ class LiveNearest:
         self.graph, self.homes, self.counters = graph, homes, counters
         self.is_open: Bools = counters.on_road.copy()
         self._index = index or HomeIndex.of(homes, graph.nodes)
+        self._arriving, self._leaving = Arcs.arriving(graph), Arcs.leaving(graph)
         self._touched, self._labels = Touched.none(graph.nodes), Labels.empty(graph.nodes)
         label_nodes(graph, counters, self._labels)
         self.result = read_homes(homes, counters, self._labels)
@@ -94,8 +95,8 @@ class LiveNearest:
         self._turn(row, is_open=False)
         counters, labels, touched = self.counters, self._labels, self._touched
         ends = np.array([counters.u[row], counters.v[row]], dtype=np.int32)
-        lost = _forget(row, ends, Arcs.arriving(self.graph), labels, touched)
-        around = _offer_from_around(lost, Arcs.leaving(self.graph), labels)
+        lost = _forget(row, ends, self._arriving, labels, touched)
+        around = _offer_from_around(lost, self._leaving, labels)
         # Counters with an end in the lost part offer it their label again.
         inside = touched.mark[counters.u] | touched.mark[counters.v]
         self._search(np.flatnonzero(inside & self.is_open).astype(np.int32), around)
@@ -116,7 +117,7 @@ class LiveNearest:
     def _search(self, rows: Ints, starts: Ints | None = None) -> None:
         offered = offer_places(rows, self.counters, self._labels, NO_LIMIT)
         starts = offered if starts is None else np.concatenate([starts, offered])
-        settle(Arcs.arriving(self.graph), self._labels, starts, NO_LIMIT, self._touched)
+        settle(self._arriving, self._labels, starts, NO_LIMIT, self._touched)
 
     def _read_again(self, edge: int) -> Change:
         """Read again the homes next to the nodes touched, and those on the counter's own edge."""
