@@ -1,4 +1,4 @@
-"""The picture of a release: distance to the nearest counter of one typology, commune by commune, counters on top.
+"""The picture of a release: distance or time to the nearest counter of one typology, by commune, counters on top.
 
 One PNG for a README, a slide or a wall; the same tables give the same bytes. It draws what the tables say and computes
 nothing but medians and shares. Interactive maps and tiles are other products.
@@ -36,8 +36,6 @@ TYPOLOGY = "France services"
 _COLOURS = ("#ffffcc", "#c7e9b4", "#7fcdbb", "#41b6c4", "#2c7fb8", "#253494")
 _COUNTER = "#d55e00"  # vermilion of Okabe and Ito: far from every blue and green above for every eye
 _INK, _GREY, _UNKNOWN, _ALERT = "#1b1f24", "#5b6570", "#d9d9d9", "#b3261e"
-#: Limits between classes, in km: the first scale whose last limit is beyond nearly every commune.
-_SCALES = ((2, 5, 10, 15, 20), (5, 10, 20, 30, 50), (10, 25, 50, 100, 200))
 _NEARLY = 0.98
 _NEIGHBOURS_M = 2_000.0  # outlines this close are drawn in one panel
 _INSETS_BEYOND = 10  # a panel of more départements than this is a country: the others become insets beside it
@@ -71,13 +69,56 @@ class MapText:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What the colours say: a column of a table by commune and typology.
+
+    Attributes:
+        column: its values, divided by `divisor` to be in `unit`.
+        scales: limits between classes; the first whose last limit is beyond nearly every commune is taken.
+        title: in French, with `{}` for the typology. source, near, far: of the sentence below, values in `unit`.
+    """
+
+    column: str
+    divisor: float
+    unit: str
+    scales: tuple[tuple[int, ...], ...]
+    title: str
+    source: str
+    near: int
+    far: int
+
+
+DISTANCE = Measure(
+    column="distance_vol_oiseau_m",
+    divisor=1000,
+    unit="km",
+    scales=((2, 5, 10, 15, 20), (5, 10, 20, 30, 50), (10, 25, 50, 100, 200)),
+    title="Distance au point d’accueil « {} » le plus proche",
+    source="À vol d’oiseau, depuis la mairie de chaque commune.",
+    near=5,
+    far=10,
+)
+TIME = Measure(
+    column="temps_moyen_min",
+    divisor=1,
+    unit="min",
+    scales=((5, 10, 15, 20, 30), (10, 20, 30, 45, 60), (20, 40, 60, 90, 120)),
+    title="Temps en voiture, « {} » le plus proche",
+    source="Par la route, en moyenne sur les habitants de chaque commune.",
+    near=20,
+    far=30,
+)
+MEASURES = {"distance": DISTANCE, "temps": TIME}
+
+
+@dataclass(frozen=True)
 class _Panel:
     """Neighbouring départements, in metres of their legal projection."""
 
     codes: tuple[str, ...]
     title: str
     outlines: list[Any]  # shapely, one per commune; None where there is none
-    km: Floats  # one per commune; NaN where unknown
+    values: Floats  # one per commune; NaN where unknown
     borders: list[Any]  # shapely, one per département
     counters: tuple[Floats, Floats]
     names: pl.DataFrame  # nom, x, y: largest communes first
@@ -103,6 +144,7 @@ def render_map(
     implantations: pl.DataFrame,
     text: MapText,
     typology: str = TYPOLOGY,
+    measure: Measure = DISTANCE,
 ) -> None:
     """Draw the map of one typology as a PNG 1,800 pixels wide.
 
@@ -110,33 +152,33 @@ def render_map(
         path: file to write, replaced when it exists; its folder is made.
         communes: `code, nom, departement, population, longitude, latitude, geometrie` (WKB or shapely, WGS84).
         departements: `code, nom`.
-        distances: `code_insee, typologie, distance_vol_oiseau_m`.
+        distances: `code_insee, typologie` and the column of the measure.
         implantations: `service_typologie, lieu_longitude, lieu_latitude, lieu_code_departement, sources`.
 
     Raises:
-        WrongUse: no commune has an outline, or no distance is of that typology.
+        WrongUse: no commune has an outline, or no value is of that typology.
     """
-    km = distances.filter(pl.col("typologie") == typology).select(
-        pl.col("code_insee").alias("code"), (pl.col("distance_vol_oiseau_m") / 1000).alias("km")
+    values = distances.filter(pl.col("typologie") == typology).select(
+        pl.col("code_insee").alias("code"), (pl.col(measure.column) / measure.divisor).alias("value")
     )
-    drawn = communes.filter(pl.col("geometrie").is_not_null()).join(km, on="code", how="left").sort("code")
-    if km.is_empty() or drawn.is_empty():
+    drawn = communes.filter(pl.col("geometrie").is_not_null()).join(values, on="code", how="left").sort("code")
+    if values.is_empty() or drawn.is_empty():
         raise WrongUse(
             f"map of {typology!r}",
             expected="communes with an outline, and their distance to a counter of that typology",
-            found=f"{km.height} distances, {drawn.height} outlines",
+            found=f"{values.height} distances, {drawn.height} outlines",
             remedy="name a typology of the table `distances`, and départements of the release",
         )
     counters = implantations.filter(
         (pl.col("service_typologie") == typology) & pl.col("lieu_longitude").is_not_null()
     ).sort("lieu_longitude", "lieu_latitude")
     panels = _panels(drawn, departements, counters)
-    far = drawn["km"].drop_nulls().quantile(_NEARLY) or 0.0
-    limits = next((s for s in _SCALES if s[-1] >= far), _SCALES[-1])
+    far = drawn["value"].drop_nulls().quantile(_NEARLY) or 0.0
+    limits = next((s for s in measure.scales if s[-1] >= far), measure.scales[-1])
     with mpl.rc_context():
         mpl.rcdefaults()  # a reader's own matplotlibrc does not change the picture
         mpl.rcParams["font.family"] = "DejaVu Sans"  # shipped with matplotlib: the same letters everywhere
-        figure = _compose(panels, limits, typology, drawn, communes.height - drawn.height)
+        figure = _compose(panels, limits, typology, drawn, communes.height - drawn.height, measure)
         _footer(figure, text, _used(implantations, typology))
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
@@ -167,7 +209,7 @@ def _panels(drawn: pl.DataFrame, departements: pl.DataFrame, counters: pl.DataFr
                 codes=codes,
                 title=_title(codes, names),
                 outlines=[o for c in codes for o in outlines[c]],
-                km=rows["km"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
+                values=rows["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
                 borders=[borders[c] for c in codes],
                 counters=project(here["lieu_longitude"].to_numpy(), here["lieu_latitude"].to_numpy(), epsg),
                 names=places,
@@ -213,7 +255,12 @@ def _title(codes: Sequence[str], names: Mapping[str, str]) -> str:
 
 
 def _compose(
-    panels: Sequence[_Panel], limits: Sequence[int], typology: str, drawn: pl.DataFrame, without: int
+    panels: Sequence[_Panel],
+    limits: Sequence[int],
+    typology: str,
+    drawn: pl.DataFrame,
+    without: int,
+    measure: Measure,
 ) -> Figure:
     country = len(panels[0].codes) > _INSETS_BEYOND
     rows = [panels[i : i + _PER_ROW] for i in range(0, len(panels), _PER_ROW)]
@@ -228,16 +275,21 @@ def _compose(
     FigureCanvasAgg(figure)
     inside = (0.4 / _WIDTH, foot / height, 1 - 0.8 / _WIDTH, body / height)
     if country:
-        _country(figure, panels, limits, inside)
+        _country(figure, panels, limits, inside, measure)
     else:
-        _side_by_side(figure, rows, limits, inside)
-    _header(figure, typology, drawn, height)
-    _legend(figure, limits, typology, bool(drawn["km"].null_count()), without, (foot - 0.15) / height)
+        _side_by_side(figure, rows, limits, inside, measure)
+    _header(figure, typology, drawn, height, measure)
+    unknown = bool(drawn["value"].null_count())
+    _legend(figure, limits, typology, unknown, without, (foot - 0.15) / height, measure.unit)
     return figure
 
 
 def _side_by_side(
-    figure: Figure, rows: Sequence[Sequence[_Panel]], limits: Sequence[int], box: tuple[float, float, float, float]
+    figure: Figure,
+    rows: Sequence[Sequence[_Panel]],
+    limits: Sequence[int],
+    box: tuple[float, float, float, float],
+    measure: Measure,
 ) -> None:
     left, bottom, width, height = box
     titles = _TITLES / figure.get_figheight()
@@ -247,27 +299,31 @@ def _side_by_side(
         x = left
         for panel, wide in zip(row, widths, strict=True):
             axes = figure.add_axes((x, bottom + (len(rows) - 1 - i) * share, wide * 0.97, share - titles))
-            _draw(axes, panel, limits, labels=4, dot=34.0)
+            _draw(axes, panel, limits, measure.unit, labels=4, dot=34.0)
             x += wide
 
 
 def _country(
-    figure: Figure, panels: Sequence[_Panel], limits: Sequence[int], box: tuple[float, float, float, float]
+    figure: Figure,
+    panels: Sequence[_Panel],
+    limits: Sequence[int],
+    box: tuple[float, float, float, float],
+    measure: Measure,
 ) -> None:
     left, bottom, width, height = box
     others = panels[1:]
     main = 0.8 if others else 1.0
-    _draw(figure.add_axes((left, bottom, width * main, height)), panels[0], limits, labels=9, dot=4.0)
+    _draw(figure.add_axes((left, bottom, width * main, height)), panels[0], limits, measure.unit, labels=9, dot=4.0)
     share = height / max(len(others), 1)
     for i, panel in enumerate(others):
         x, y, wide, high = left + width * (main + 0.01), bottom + height - (i + 1) * share, width * (0.99 - main), share
         figure.text(x, y + high * 0.98, panel.title, fontsize=6, fontweight="bold", color=_INK, va="top")
-        _draw(figure.add_axes((x, y + high * 0.08, wide, high * 0.8)), panel, limits, labels=0, dot=7.0)
+        _draw(figure.add_axes((x, y + high * 0.08, wide, high * 0.8)), panel, limits, measure.unit, labels=0, dot=7.0)
 
 
-def _draw(axes: Any, panel: _Panel, limits: Sequence[int], *, labels: int, dot: float) -> None:
-    colours = np.array(_COLOURS, dtype=object)[np.digitize(np.nan_to_num(panel.km, nan=0.0), limits)]
-    colours[np.isnan(panel.km)] = _UNKNOWN
+def _draw(axes: Any, panel: _Panel, limits: Sequence[int], unit: str, *, labels: int, dot: float) -> None:
+    colours = np.array(_COLOURS, dtype=object)[np.digitize(np.nan_to_num(panel.values, nan=0.0), limits)]
+    colours[np.isnan(panel.values)] = _UNKNOWN
     rings, faces = [], []
     for outline, colour in zip(panel.outlines, colours, strict=True):
         for part in shapely.get_parts(outline):
@@ -284,10 +340,12 @@ def _draw(axes: Any, panel: _Panel, limits: Sequence[int], *, labels: int, dot: 
     axes.set_ylim(ymin, ymax)
     axes.set_aspect("equal")
     axes.set_axis_off()
-    known = panel.km[~np.isnan(panel.km)]
+    known = panel.values[~np.isnan(panel.values)]
     if panel.title and labels:
         figures = (
-            f"commune médiane {_number(np.median(known))} km, maximum {_number(known.max())} km" if known.size else ""
+            f"commune médiane {_number(np.median(known))} {unit}, maximum {_number(known.max())} {unit}"
+            if known.size
+            else ""
         )
         for words, above, style in (
             (panel.title, 22, {"fontsize": 11, "fontweight": "bold", "color": _INK}),
@@ -355,38 +413,40 @@ def _hidden(panel: _Panel, scale: float, name: str, x: float, y: float, spot: tu
     return int(under.sum()) if inside else xs.size + 1
 
 
-def _header(figure: Figure, typology: str, drawn: pl.DataFrame, height: float) -> None:
+def _header(figure: Figure, typology: str, drawn: pl.DataFrame, height: float, measure: Measure) -> None:
     left = 0.4 / _WIDTH
     figure.text(
-        left, 1 - 0.26 / height, f"Distance au point d’accueil « {typology} » le plus proche",
+        left, 1 - 0.26 / height, measure.title.format(typology),
         fontsize=18, fontweight="bold", color=_INK, va="top",
     )  # fmt: skip
-    figure.text(left, 1 - 0.66 / height, _summary(drawn), fontsize=10.5, color=_GREY, va="top")
+    figure.text(left, 1 - 0.66 / height, _summary(drawn, measure), fontsize=10.5, color=_GREY, va="top")
 
 
-def _summary(drawn: pl.DataFrame) -> str:
-    """How far people are: shares of the population of the communes whose distance is known."""
-    known = drawn.drop_nulls(["km", "population"])
+def _summary(drawn: pl.DataFrame, measure: Measure) -> str:
+    """How far people are: shares of the population of the communes whose value is known."""
+    known = drawn.drop_nulls(["value", "population"])
     people = int(known["population"].sum())
-    start = "À vol d’oiseau, depuis la mairie de chaque commune."
     if not people:
-        return start
+        return measure.source
     within, beyond = (
         round(100 * int(known.filter(condition)["population"].sum()) / people)
-        for condition in (pl.col("km") < 5, pl.col("km") >= 10)
+        for condition in (pl.col("value") < measure.near, pl.col("value") >= measure.far)
     )
-    return f"{start} Commune à moins de 5 km : {within} % de la population ; à 10 km ou plus : {beyond} %."
+    near, far = f"{measure.near} {measure.unit}", f"{measure.far} {measure.unit}"
+    return f"{measure.source} Commune à moins de {near} : {within} % de la population ; à {far} ou plus : {beyond} %."
 
 
-def _legend(figure: Figure, limits: Sequence[int], typology: str, unknown: bool, without: int, top: float) -> None:
-    words = [f"moins de {limits[0]} km"]
-    words += [f"{a} à {b} km" for a, b in itertools.pairwise(limits)]
-    words += [f"{limits[-1]} km et plus"]
+def _legend(
+    figure: Figure, limits: Sequence[int], typology: str, unknown: bool, without: int, top: float, unit: str
+) -> None:
+    words = [f"moins de {limits[0]} {unit}"]
+    words += [f"{a} à {b} {unit}" for a, b in itertools.pairwise(limits)]
+    words += [f"{limits[-1]} {unit} et plus"]
     handles: list[Any] = [
         Patch(facecolor=c, edgecolor="#9aa4ad", linewidth=0.4, label=w) for c, w in zip(_COLOURS, words, strict=True)
     ]
     if unknown:
-        handles.append(Patch(facecolor=_UNKNOWN, edgecolor="#9aa4ad", linewidth=0.4, label="distance inconnue"))
+        handles.append(Patch(facecolor=_UNKNOWN, edgecolor="#9aa4ad", linewidth=0.4, label="inconnu"))
     handles.append(
         Line2D(
             [], [], marker="o", linestyle="", markersize=6.5, color=_COUNTER, markeredgecolor="white", label=typology

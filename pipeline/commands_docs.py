@@ -62,15 +62,18 @@ def docs(check: bool) -> None:
 @click.option("--release", default="latest", show_default=True, help="Version to draw.")
 @click.option("--departements", default="all", show_default=True, help="`all` of the release, or codes: 05,36,59.")
 @click.option("--typology", default="France services", show_default=True, help="As in column `typologie`.")
-def draw_map(image: Path, data: Path | None, release: str, departements: str, typology: str) -> None:
-    """Draw a release as a PNG: distance to the nearest counter of a typology, commune by commune."""
+@click.option(
+    "--measure", type=click.Choice(["distance", "temps"]), default="distance", show_default=True, help="What is drawn."
+)
+def draw_map(image: Path, data: Path | None, release: str, departements: str, typology: str, measure: str) -> None:
+    """Draw a release as a PNG: distance or travel time to the nearest counter of a typology, commune by commune."""
     import polars as pl
 
     from assets.release.manifest import load_manifest
     from assets.release.notes import credit
     from assets.release.versions import find
     from outputs import layout
-    from outputs.carte import MapText, render_map
+    from outputs.carte import MEASURES, MapText, render_map
     from pipeline.foundations.codes import parse_departements
 
     folder = find(DataRoot.resolve(data).releases, release)
@@ -78,20 +81,22 @@ def draw_map(image: Path, data: Path | None, release: str, departements: str, ty
     chosen = parse_departements(departements, list(manifest.perimetre))
     tables = {
         name: pl.read_parquet(layout.geoparquet(folder, name))
-        for name in ("communes", "departements", "distances", "implantations")
+        for name in ("communes", "departements", "distances", "acces_communes", "implantations")
     }
     render_map(
         image,
         communes=tables["communes"].filter(pl.col("departement").is_in(chosen)),
         departements=tables["departements"],
-        distances=tables["distances"],
+        distances=tables["acces_communes" if measure == "temps" else "distances"],
         implantations=tables["implantations"],
         text=MapText(
             version=manifest.version,
             licence=manifest.licence,
             credits={s.id: credit(s) for s in manifest.sources if s.fichiers},
+            always=("cog", "contours", *(("bdtopo", "carreaux_200m", "carreaux_1km") if measure == "temps" else ())),
             fictional=manifest.fictif,
         ),
         typology=typology,
+        measure=MEASURES[measure],
     )
     click.echo(str(image))

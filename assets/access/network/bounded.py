@@ -43,14 +43,22 @@ class Reached(NamedTuple):
 
 
 def reach(
-    graph: RoadGraph, homes: Places, doors: Places, limit_ms: int, *, threads: int = 2, chunk: int = 64
+    graph: RoadGraph,
+    homes: Places,
+    doors: Places,
+    limit_ms: int,
+    *,
+    arcs: Arcs | None = None,
+    threads: int = 2,
+    chunk: int = 64,
 ) -> Iterator[Reached]:
     """Pairs (door, home) at most `limit_ms` apart, `chunk` doors at a time, in the order of the doors.
 
-    Memory holds a few chunks at once, whatever the number of pairs.
+    Many homes to one door. For one home to many doors, exchange them, `turned`, and give `Arcs.leaving`: the same
+    pairs, home after home. Memory holds a few chunks at once, whatever the number of pairs.
     """
     index = HomeIndex.of(homes, graph.nodes)
-    arcs = Arcs.arriving(graph)
+    arcs = arcs or Arcs.arriving(graph)
 
     class Worker:
         """One thread's labels and queue."""

@@ -13,6 +13,7 @@ from assets.access.network.graph import RoadGraph, load_graph, save_graph
 from assets.access.network.k_nearest import k_nearest, k_nearest_each
 from assets.access.network.nearest import nearest, nearest_each
 from assets.access.network.repair import LiveNearest
+from assets.access.network.search import Arcs
 from pipeline.foundations.errors import WrongUse
 from tests.networks import Oracle, attach, random_network, rules
 
@@ -198,3 +199,17 @@ def test_a_counter_off_the_network_cannot_be_opened_and_none_is_closed_twice() -
         live.close(0)
     with pytest.raises(WrongUse, match="no such counter"):
         live.close(99)
+
+
+def test_one_home_to_many_doors_gives_the_same_pairs_as_many_homes_to_one_door() -> None:
+    graph, homes, counters, _ = _case(4)
+    at_home, at_counter = attach(graph, homes), attach(graph, counters)
+    towards = {(d, h, t, c) for p in reach(graph, at_home, at_counter, 900_000) for d, h, t, c in zip(*p, strict=True)}
+    arcs = Arcs.leaving(graph)
+    leaving = {
+        (d, h, t, c)
+        for p in reach(graph, at_counter.turned(), at_home.turned(), 900_000, arcs=arcs)
+        for h, d, t, c in zip(*p, strict=True)
+    }
+    assert towards == leaving
+    assert len(towards) > 20

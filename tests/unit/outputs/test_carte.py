@@ -7,7 +7,7 @@ import pytest
 import shapely
 from matplotlib.image import imread
 
-from outputs.carte import MapText, render_map
+from outputs.carte import TIME, MapText, render_map
 from pipeline.foundations.errors import WrongUse
 
 RED, COUNTER = "#b3261e", "#d55e00"
@@ -116,3 +116,10 @@ def test_nothing_to_draw_is_refused_with_the_typology(tmp_path):
     with pytest.raises(WrongUse, match="0 outlines"):
         drawn(tmp_path / "carte.png", communes=tables()["communes"].with_columns(geometrie=pl.lit(None, pl.Binary)))
     assert not (tmp_path / "carte.png").exists()
+
+
+def test_times_are_drawn_in_minutes_from_their_own_table(tmp_path):
+    times = tables()["distances"].select("code_insee", "typologie", temps_moyen_min=pl.Series([3.0, 17.0, None]))
+    image = drawn(tmp_path / "temps.png", distances=times, measure=TIME)
+    for colour in ("#ffffcc", "#41b6c4", "#d9d9d9"):  # under 5 min, 15 to 20 min, unknown
+        assert pixels(image, colour) > 20_000
