@@ -1,10 +1,8 @@
-"""Where each product sits inside a release folder, and how many are handled at a time. No file is touched here."""
+"""Where each product sits inside a release folder. Names only."""
 
 from pathlib import Path
 
 GEOPACKAGE = "carto-services-publics.gpkg"
-#: Products written, or read again, at a time. Each holds a table in memory, and one of them alone takes half the time.
-AT_ONCE = 2
 
 
 def geoparquet(folder: Path, layer: str) -> Path:

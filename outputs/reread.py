@@ -7,8 +7,7 @@ difference refuses the release.
 import csv
 import math
 import sqlite3
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,8 +33,6 @@ _SQL_TYPES = {
     "date": "DATE",
 }
 _COVERING = "bbox"
-#: A product seen through DuckDB: connection, file, facts -> its rows.
-_Reading = Callable[[duckdb.DuckDBPyConnection, Path, TableFacts], duckdb.DuckDBPyRelation]
 
 
 def reread(folder: Path, tables: Sequence[TableFacts]) -> None:
@@ -57,22 +54,18 @@ def reread(folder: Path, tables: Sequence[TableFacts]) -> None:
         # ST_Read leaves a `.aux.xml` beside the GeoPackage it reads: it reads it through a link, from another folder.
         linked = Path(elsewhere) / package.name
         linked.symlink_to(package.resolve())
-        products: list[tuple[Path, _Reading, TableFacts]] = []
         for table in tables:
-            products.append((layout.geoparquet(folder, table.layer), _parquet, table))
-            products.append((layout.csv(folder, table.layer), _csv, table))
-            if table.geopackage:
-                products.append((linked, _layer, table))
-        with ThreadPoolExecutor(layout.AT_ONCE) as pool:
-            for _ in pool.map(lambda product: _check(database.cursor(), *product), products):
-                pass  # the first difference, in this order whatever the threads do, is raised here
-
-
-def _check(database: duckdb.DuckDBPyConnection, path: Path, relation: _Reading, table: TableFacts) -> None:
-    try:
-        _compare(path, relation(database, path, table), table)
-    except duckdb.Error as error:
-        raise _refused(path, "readable", f"a product DuckDB reads ({table.layer})", str(error)) from error
+            for path, relation in (
+                (layout.geoparquet(folder, table.layer), _parquet),
+                (layout.csv(folder, table.layer), _csv),
+                (linked, _layer),
+            ):
+                if relation is _layer and not table.geopackage:
+                    continue
+                try:
+                    _compare(path, relation(database, path, table), table)
+                except duckdb.Error as error:
+                    raise _refused(path, "readable", f"a product DuckDB reads ({table.layer})", str(error)) from error
 
 
 def _refused(path: Path, what: str, expected: object, found: object) -> QualityRefused:

@@ -36,9 +36,10 @@ def _says_errors(command: _F) -> _F:
         try:
             return command(*args, **kwargs)
         except CspError as error:
-            _err.print(f"[bold red]✗[/] {_plain(error.subject)}")
+            # A path is one line, however narrow the terminal.
+            _err.print(f"[bold red]✗[/] {_plain(error.subject)}", soft_wrap=True)
             for label, text in (("attendu", error.expected), ("trouvé", error.found), ("remède", error.remedy)):
-                _err.print(f"  [bold]{label:8}[/] {_plain(text)}")
+                _err.print(f"  [bold]{label:8}[/] {_plain(text)}", soft_wrap=True)
             sys.exit(error.exit_code)
 
     return run  # type: ignore[return-value]
