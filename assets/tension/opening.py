@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from assets.referentiel.hours import WeeklySlot
 from assets.tension.pairs import Bools, Floats, Ints, Longs, Pairs
@@ -149,7 +149,7 @@ def _by_origin(origin, counter, seconds, threshold, size):  # type: ignore[no-un
     return pointer, counters
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def _unions(  # type: ignore[no-untyped-def]
     pointer,
     counters,
@@ -168,7 +168,7 @@ def _unions(  # type: ignore[no-untyped-def]
     """
     n = len(pointer) - 1
     hours, days, known = np.zeros(n), np.zeros(n), np.zeros(n)
-    for i in prange(n):
+    for i in range(n):
         bits = np.zeros(always.shape[1], dtype=np.uint8)
         missed_days = np.ones(7)
         listed = 0

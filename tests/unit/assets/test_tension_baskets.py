@@ -184,6 +184,13 @@ def test_zones_are_weighted_by_people_and_say_what_is_unknown():
     assert [b[k] for k in b if k.endswith(("pct", "min"))] == [None] * 6
 
 
+def test_eight_tenths_are_eight_tenths_whatever_the_rounding():
+    b = basket(*(service(t, 10, w) for t, w in ((TOWN, 0.1), (FS, 0.7), (TAX, 0.2))))
+    found = score(b, {TOWN: minutes(5), FS: minutes(5), TAX: minutes(50)})
+    assert found.coverage[0] < 0.8  # 0.1 + 0.7 is a little less
+    assert by_zone(found, pl.Series("z", ["a"]), np.array([1.0]))["panier_80_pct"].to_list() == [100]
+
+
 def test_what_is_missing_comes_by_people():
     table = missing_services(scored(), ZONES, PEOPLE)
     assert table.rows() == [("a", FS, 90.0, 0.0), ("a", TOWN, 60.0, 0.0), ("a", TAX, 30.0, 0.0)]

@@ -50,9 +50,10 @@ def test_weeks_in_common_are_taken_as_independent():
     assert opening(pairs, Week.of([half, always]), 60).days[0] == pytest.approx(1)
 
 
-@pytest.mark.parametrize(
-    "text", ["Mo-Fr 08:42-12:07", "Mo[1] 09:00-12:00; We 14:00-16:30", "24/7", "week 01-53/2 Tu 09:00-12:00"]
-)
+WRITTEN = ["Mo-Fr 08:42-12:07", "Mo[1] 09:00-12:00; We 14:00-16:30", "24/7", "week 01-53/2 Tu 09:00-12:00"]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
 def test_one_counter_alone_has_its_weekly_hours(text):
     assert reach(text).hours[0] == pytest.approx(weekly_hours(text), abs=0.01)
 
