@@ -79,13 +79,18 @@ def _measure(tables: TableStore, territory: Territory, communes: pl.DataFrame, r
     _write(tables, SLOTS, slots_table(territory, labels, known), codes, recipe)
     reporter().step("temps par commune, isochrones")
     of_origin = territory.origins["code_departement"].to_numpy()
+    on_roads: list[str] = []
     for number, code in enumerate(codes):
         reporter().advance(number, len(codes))
         frame = times_table(territory, times, labels, known, np.flatnonzero(of_origin == code))
         tables.write(TIMES, all_contracts()[TIMES].conform(frame), recipe=recipe, departement=code)
-        summary = commune_table(frame, labels, known.seuils_min, known.reseau_suspect)
+        # Where no road leads anywhere, there is nothing to sum up: the table of distances has the straight lines.
+        served = frame if frame["temps_route_s"].is_not_null().any() else frame.clear()
+        on_roads += [code] if served.height else []
+        summary = commune_table(served, labels, known.seuils_min, known.reseau_suspect)
         tables.write(COMMUNES, all_contracts()[COMMUNES].conform(summary), recipe=recipe, departement=code)
-    _write(tables, AREAS, area_table(territory, times, labels, known.isochrones, codes, communes), codes, recipe)
+    areas = area_table(territory, times, labels, known.isochrones, on_roads, communes)
+    _write(tables, AREAS, areas, codes, recipe)
 
 
 def _empty(name: str) -> pl.DataFrame:

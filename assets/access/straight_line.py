@@ -1,14 +1,15 @@
 """Straight-line distance from each commune to its nearest counter of each typology.
 
-As the crow flies, and named so: `distance_vol_oiseau_m`. Distances are measured in the projected system of the
-territory, and counters on the other side of a département's border count. Road times are another module's job and never
-share a column with these.
+As the crow flies, and named so: `distance_vol_oiseau_m`, and the time that a detour and a mean speed make of it.
+Distances are measured in the projected system of the territory, and counters on the other side of a département's border
+count. Road times are another module's job and never share a column with these.
 """
 
 import numpy as np
 import polars as pl
 from scipy.spatial import cKDTree
 
+from assets.access.settings import settings
 from pipeline.foundations.crs import epsg_expr, project
 
 DISTANCE_SCHEMA = pl.Schema(
@@ -17,6 +18,7 @@ DISTANCE_SCHEMA = pl.Schema(
         "code_departement": pl.String(),
         "typologie": pl.String(),
         "distance_vol_oiseau_m": pl.Float64(),
+        "temps_estime_vol_oiseau_min": pl.Float64(),
         "service_id": pl.String(),
         "departement_du_service": pl.String(),
         "hors_departement": pl.Boolean(),
@@ -115,6 +117,9 @@ def _rows(
     frame = group.select("code_insee", "code_departement", "origine").with_columns(
         pl.lit(typology).alias("typologie"),
         pl.Series("distance_vol_oiseau_m", distance).fill_nan(None).round(0),
+        (pl.Series("temps_estime_vol_oiseau_min", distance) * settings().vol_oiseau.seconds(1 / 60))
+        .fill_nan(None)
+        .round(1),
         (chosen["service_id"] if chosen is not None else nothing).alias("service_id"),
         (chosen["lieu_code_departement"] if chosen is not None else nothing).alias("departement_du_service"),
     )
@@ -138,7 +143,13 @@ def _withhold(frame: pl.DataFrame, placed: pl.DataFrame, unplaced: pl.DataFrame)
         marked, on=["code_insee", "typologie"], how="left", maintain_order="left"
     )
     doubt = pl.col("_unplaced").fill_null(False) & pl.col("_commune").ne_missing(pl.col("code_insee"))
-    facts = ("distance_vol_oiseau_m", "service_id", "departement_du_service", "hors_departement")
+    facts = (
+        "distance_vol_oiseau_m",
+        "temps_estime_vol_oiseau_min",
+        "service_id",
+        "departement_du_service",
+        "hors_departement",
+    )
     return frame.with_columns(
         *(pl.when(~doubt).then(pl.col(c)).alias(c) for c in facts),
         pl.when(doubt & (pl.col("statut") == "calculée"))
