@@ -1,7 +1,7 @@
 """Straight-line distance from each commune to its nearest counter of each typology.
 
 As the crow flies, and named so: `distance_vol_oiseau_m`, and the time that a detour and a mean speed make of it.
-Distances are measured in the projected system of the territory, and counters on the other side of a département's border
+Distances are measured in the projected system of the territory, and counters beyond a département's border
 count. Road times are another module's job and never share a column with these.
 """
 
