@@ -135,7 +135,7 @@ def test_sql_on_the_warehouse(demo, by_layer):
         schemas = warehouse.sql("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
         found = {table: schema for schema, table in schemas}
         for layer, table in by_layer.items():
-            name = next(n for n in found if n.endswith(layer))
+            name = next(n for n in found if n == layer or n.endswith(f"__{layer}"))
             assert warehouse.table(f"{found[name]}.{name}").count("*").fetchone() == (table.lignes,)
 
 
