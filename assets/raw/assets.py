@@ -58,11 +58,11 @@ def source_asset(spec: SourceSpec, *, retries: bool = True) -> dg.AssetsDefiniti
         )
         metadata: dict[str, dg.RawMetadataValue] = {"état": state.etat, "refus": state.refus or "aucun"}
         if state.etat != "absente":
-            main = workspace.tables.read(next(iter(table_names(spec).values())))
+            main = next(iter(table_names(spec).values()))
             metadata |= {
-                "dagster/row_count": main.height,
-                "aperçu": dg.MetadataValue.md(preview(main)),
-                "problèmes": workspace.tables.read(issues_table(spec)).height,
+                "dagster/row_count": workspace.tables.height(main),
+                "aperçu": dg.MetadataValue.md(preview(workspace.tables.head(main))),
+                "problèmes": workspace.tables.height(issues_table(spec)),
                 "fichiers": dg.MetadataValue.md("\n".join(f"- {f.url} ({f.sha256[:12]})" for f in state.fichiers)),
                 "date du fichier": str(state.date_fichier),
             }

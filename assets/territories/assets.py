@@ -81,10 +81,9 @@ def territories(
     codes = tables.read("territories__departements")["code"].to_list()
     _declare_departements(context.instance, codes)
     for name in TABLES:
-        frame = tables.read(name)
         metadata: dict[str, dg.RawMetadataValue] = {
-            "dagster/row_count": frame.height,
-            "aperçu": dg.MetadataValue.md(preview(frame)),
+            "dagster/row_count": tables.height(name),
+            "aperçu": dg.MetadataValue.md(preview(tables.head(name))),
             "recalculé": made[name][1],
         }
         yield dg.MaterializeResult(asset_key=name, metadata=metadata)
@@ -130,10 +129,9 @@ def carreaux(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
         compute=compute,
     )
     for name in (grid.CELLS, grid.CONTROL):
-        frame = tables.read(name)
         metadata: dict[str, dg.RawMetadataValue] = {
-            "dagster/row_count": frame.height,
-            "aperçu": dg.MetadataValue.md(preview(frame)),
+            "dagster/row_count": tables.height(name),
+            "aperçu": dg.MetadataValue.md(preview(tables.head(name))),
             "recalculé": made[name][1],
             "source": source or "aucune",
         }

@@ -78,6 +78,17 @@ class TableStore:
         self.content(name, departement)
         return pl.read_parquet(self.path(name, departement), hive_partitioning=False)
 
+    def head(self, name: str, rows: int = 5) -> pl.DataFrame:
+        """The first rows, without reading the others. Raises CspError when the table is not there."""
+        self.content(name)
+        return pl.scan_parquet(self.path(name), hive_partitioning=False).head(rows).collect()
+
+    def height(self, name: str) -> int:
+        """Number of rows. Raises CspError when the table is not there."""
+        self.content(name)
+        state = self.state(name)
+        return state.rows if state else 0
+
     def read_all(self, name: str, departements: Iterable[str]) -> pl.DataFrame:
         """Several départements of a partitioned table, stacked in the order given."""
         return pl.concat([self.read(name, d) for d in departements])
