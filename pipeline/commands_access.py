@@ -9,12 +9,12 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from assets.access.tables import COUNTERS
 from pipeline.foundations.errors import CspError, WrongUse
 from pipeline.foundations.paths import DataRoot
 from pipeline.foundations.workspace import Workspace
 
 _out = Console()
-_COUNTERS = ("referentiel__implantations", "referentiel__permanences", "referentiel__itinerances")
 _DRIVERS = {".geojson": "GeoJSON", ".gpkg": "GPKG", ".parquet": "Parquet"}
 _CREDIT = {"bdtopo": "IGN, BD TOPO (Licence Ouverte 2.0)", "osm": "© les contributeurs d'OpenStreetMap (ODbL 1.0)"}
 
@@ -91,7 +91,7 @@ def isochrone(
         )
     workspace = Workspace(DataRoot.resolve(data), frozen=True)
     tables = workspace.tables
-    held = counters(*(tables.read(name) for name in _COUNTERS))
+    held = counters(*(tables.read(name) for name in COUNTERS))
     if start or end:
         points = _point(str(start or end))
     elif address:
@@ -106,7 +106,7 @@ def isochrone(
         profiles(),
         points,
         times,
-        origins(tables.read(CELLS), communes, tables.read(_COUNTERS[0])),
+        origins(tables.read(CELLS), communes, tables.read(COUNTERS[0])),
         direction="departure" if start or address else "arrival",
         step_m=step,
         tolerance_m=tolerance,

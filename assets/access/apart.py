@@ -18,6 +18,7 @@ from assets.access.networks import graphs_of
 from assets.access.places import counters, origins, territories
 from assets.access.settings import settings
 from assets.access.summary import commune_table
+from assets.access.tables import COUNTERS
 from assets.access.times import measure
 from assets.access.times_table import times_table
 from assets.referentiel.typology import typologies
@@ -26,7 +27,6 @@ from pipeline.foundations.errors import WrongUse
 from pipeline.foundations.workspace import Workspace
 from sources.registry import get_source
 
-_COUNTERS = ("referentiel__implantations", "referentiel__permanences", "referentiel__itinerances")
 TIMES, COMMUNES, NOTICE = "temps.parquet", "acces_communes.parquet", "LICENCE.txt"
 
 
@@ -50,7 +50,7 @@ def times_apart(
             found="none",
             remedy="csp roads import FILE",
         )
-    held = [tables.read(name) for name in _COUNTERS]
+    held = [tables.read(name) for name in COUNTERS]
     communes = tables.read("territories__communes").drop("geometrie", "codes_postaux")
     leaving = origins(tables.read(CELLS), communes, held[0])
     leaving = leaving.filter(pl.col("code_departement").is_in(list(departements)))

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 import shapely
 
-from assets.access.network.isochrones import Grid, isochrones_to
+from assets.access.network.isochrones import Grid, isochrones_to, polygons_of
 from assets.access.network.snap import Places
 from assets.access.places import Territory
 from assets.access.settings import Areas
@@ -62,7 +62,7 @@ def area_table(
             areas = isochrones_to(
                 territory.graph, counters, grid, settings.seuils_min, tolerance_m=settings.tolerance_m
             )
-            clipped = [_degrees(a, epsg) for a in shapely.intersection(np.array(areas, dtype=object), outline)]
+            clipped = [in_degrees(a, epsg) for a in shapely.intersection(np.array(areas, dtype=object), outline)]
             seconds = times.seconds[typologies.index(typology), inside]
             parts.append(_rows(territory, departement, typology, settings, clipped, seconds, inside))
     return pl.concat(parts)
@@ -104,12 +104,9 @@ def _outline(communes: pl.DataFrame, epsg: int) -> shapely.Geometry | None:
     return shapely.make_valid(shapely.transform(whole, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1], epsg))))
 
 
-def _degrees(area: shapely.Geometry, epsg: int) -> shapely.MultiPolygon:
-    parts = shapely.get_parts(shapely.get_parts(area))
-    polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
-    in_degrees = shapely.transform(
-        shapely.multipolygons(polygons), lambda xy: np.column_stack(unproject(xy[:, 0], xy[:, 1], epsg)).round(7)
+def in_degrees(area: shapely.Geometry, epsg: int) -> shapely.MultiPolygon:
+    """The polygons of an area in metres, in WGS84 degrees to the centimetre; valid."""
+    turned = shapely.transform(
+        polygons_of(area), lambda xy: np.column_stack(unproject(xy[:, 0], xy[:, 1], epsg)).round(7)
     )
-    valid = shapely.make_valid(in_degrees)
-    parts = shapely.get_parts(shapely.get_parts(valid))
-    return shapely.multipolygons(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
+    return polygons_of(shapely.make_valid(turned))

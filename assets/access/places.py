@@ -163,7 +163,7 @@ def territories(
         known = counters.filter(pl.col("_epsg").eq_missing(epsg)).drop("_epsg")
         graph = graphs.get(epsg) if epsg is not None else None
         attacher = Attacher(graph, rules.access(graph.meta["profil"])) if graph is not None else None
-        origin_xy, counter_xy = _xy(here, epsg), _xy(known, epsg)
+        origin_xy, counter_xy = metres(here, epsg), metres(known, epsg)
         spots, door = np.unique(np.rint(np.nan_to_num(counter_xy, nan=-1.0) * 100), axis=0, return_inverse=True)
         spot_xy = np.where(spots < 0, np.nan, spots / 100)
         territory = Territory(
@@ -184,7 +184,8 @@ def territories(
     return found
 
 
-def _xy(frame: pl.DataFrame, epsg: int | None) -> Floats:
+def metres(frame: pl.DataFrame, epsg: int | None) -> Floats:
+    """(n, 2) positions of `longitude, latitude` in a projected system; NaN where unknown or out of it."""
     degrees = frame.select(pl.col("longitude", "latitude").fill_null(float("nan"))).to_numpy()
     xy = np.column_stack(project(degrees[:, 0], degrees[:, 1], epsg))
     return np.where(np.isfinite(xy), xy, np.nan)

@@ -11,14 +11,16 @@ import numpy.typing as npt
 import polars as pl
 import shapely
 
+from assets.access.areas import in_degrees
 from assets.access.network.graph import RoadGraph
 from assets.access.network.isochrones import isochrones_from
 from assets.access.network.nearest import label_nodes, read_homes
 from assets.access.network.profile import Profiles
 from assets.access.network.search import Arcs, Labels
 from assets.access.network.snap import Attacher, Places
-from assets.access.places import COUNTER_SCHEMA
-from pipeline.foundations.crs import epsg_expr, project, unproject
+from assets.access.places import COUNTER_SCHEMA, HELD_ALL_WEEK, metres
+from assets.access.times import seconds_of
+from pipeline.foundations.crs import epsg_expr
 from pipeline.foundations.errors import WrongUse
 
 #: departure: what is reached from the point. arrival: from where the point is reached (home -> counter).
@@ -54,7 +56,7 @@ def isochrones(
         WrongUse: no point near a road; several points with `departure`.
     """
     attacher = Attacher(graph, rules.access(graph.meta["profil"]))
-    places = attacher.attach(*_metres(points, graph.epsg))
+    places = attacher.attach(*metres(points, graph.epsg).T)
     if not places.on_road.any():
         raise WrongUse(
             f"{points.height} point(s)",
@@ -66,13 +68,13 @@ def isochrones(
         raise WrongUse("several points", expected="one to leave from", found=str(points.height), remedy="give one")
     places = places.take(np.flatnonzero(places.on_road))
     here = origins.filter(epsg_expr(pl.col("code_departement")) == graph.epsg)
-    seconds = _times(graph, places, attacher.attach(*_metres(here, graph.epsg)), direction, max(minutes))
+    seconds = _times(graph, places, attacher.attach(*metres(here, graph.epsg).T), direction, max(minutes))
     towards = direction == "arrival"
     areas = isochrones_from(graph, attacher, places, minutes, step_m=step_m, tolerance_m=tolerance_m, towards=towards)
     people = here["population"].fill_null(0.0).to_numpy()
     counted = bool(here["population"].is_not_null().any())
     return [
-        Isochrone(m, _degrees(area, graph.epsg), float(people[seconds <= m * 60].sum()) if counted else None)
+        Isochrone(m, in_degrees(area, graph.epsg), float(people[seconds <= m * 60].sum()) if counted else None)
         for m, area in zip(minutes, areas, strict=True)
     ]
 
@@ -90,7 +92,7 @@ def points_of(counters: pl.DataFrame, *, counter: str | None = None, typology: s
         chosen = counters.filter((pl.col("point_accueil_id") == counter) | (pl.col("service_id") == counter)).head(1)
         known = "an identifier of the référentiel (point_accueil_id)"
     else:
-        chosen = counters.filter((pl.col("typologie") == typology) & (pl.col("type_structure") == "Implantation"))
+        chosen = counters.filter((pl.col("typologie") == typology) & (pl.col("type_structure") == HELD_ALL_WEEK))
         known = f"one of {', '.join(counters['typologie'].unique().drop_nulls().sort())}"
     if chosen.is_empty():
         raise WrongUse(repr(counter or typology), expected=known, found="no counter", remedy="copy it from a release")
@@ -108,20 +110,5 @@ def _times(
     labels, seen = Labels.empty(graph.nodes), places if towards else places.turned()
     arcs = Arcs.arriving(graph) if towards else Arcs.leaving(graph)
     label_nodes(graph, seen, labels, arcs=arcs, limit_ms=round(limit * 60_000) + 60_000)
-    found = read_homes(homes if towards else homes.turned(), seen, labels).milliseconds[:, 0].astype(np.float64)
-    return np.where(found < 0, np.inf, np.floor((found + 500) / 1000))
-
-
-def _metres(frame: pl.DataFrame, epsg: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    degrees = frame.select(pl.col("longitude", "latitude").fill_null(float("nan"))).to_numpy()
-    x, y = project(degrees[:, 0], degrees[:, 1], epsg)
-    outside = ~(np.isfinite(x) & np.isfinite(y))
-    return np.where(outside, np.nan, x), np.where(outside, np.nan, y)
-
-
-def _degrees(area: shapely.MultiPolygon, epsg: int) -> shapely.MultiPolygon:
-    turned = shapely.make_valid(
-        shapely.transform(area, lambda xy: np.column_stack(unproject(xy[:, 0], xy[:, 1], epsg)).round(7))
-    )
-    parts = shapely.get_parts(shapely.get_parts(turned))
-    return shapely.multipolygons(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
+    found = seconds_of(read_homes(homes if towards else homes.turned(), seen, labels).milliseconds[:, 0])
+    return np.where(found < 0, np.inf, found)

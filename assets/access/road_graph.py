@@ -1,7 +1,6 @@
 """The road graphs of a data root: which road files they are made of, made again only when those change, kept on disk.
 
-One graph per mode and projected system, of the files brought by `csp roads import`. Only BD TOPO is used here: what is
-made from OpenStreetMap is under another licence, and kept apart from everything published.
+One graph per mode and projected system, of the files of one source brought by `csp roads import`.
 """
 
 import json

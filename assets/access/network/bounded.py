@@ -61,7 +61,7 @@ def reach(
     arcs = arcs or Arcs.arriving(graph)
 
     class Worker:
-        """One thread's labels and queue."""
+        """What one thread searches with."""
 
         def __init__(self) -> None:
             self.labels, self.touched = Labels.empty(graph.nodes), Touched.none(graph.nodes)

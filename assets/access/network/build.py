@@ -18,7 +18,7 @@ from assets.access.network.graph import RoadGraph, arcs
 from assets.access.network.hilbert import hilbert_order
 from assets.access.network.profile import CLOSED, Profile, Profiles, costs, stops
 from assets.access.network.topology import join_ends
-from pipeline.foundations.errors import CspError, SourceUnreadable
+from pipeline.foundations.errors import SourceUnreadable
 from sources.roads import SegmentBatch
 
 Ints = npt.NDArray[np.int32]
@@ -250,6 +250,4 @@ def _components(start: Ints, end: Ints, along: Ints, against: Ints, count: int) 
     tail, head = np.concatenate([start[go], end[back]]), np.concatenate([end[go], start[back]])
     matrix = coo_matrix((np.ones(len(tail), dtype=np.int8), (tail, head)), shape=(count, count)).tocsr()
     total, component = connected_components(matrix, directed=True, connection="strong")
-    if total == 0:
-        raise CspError("road graph", expected="nodes", found="none", remedy="look at the road file")
     return component, np.bincount(component, minlength=total)

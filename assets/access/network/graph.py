@@ -38,7 +38,7 @@ class RoadGraph:
         before_along, before_against, before_length: (s,) from the edge's `u` to the segment.
         segment_stop: (s,) whether a place may be attached to it.
         segment_pointer, vertex_x, vertex_y: (s + 1,), (v,) its vertices, in the direction of drawing.
-        meta: `epsg`, `profil`, `licences`, `bilan` and whatever else the builder says (JSON-able).
+        meta: `epsg`, `profil`, `licence`, `bilan` and whatever else the builder says (JSON-able).
     """
 
     node_x: Ints

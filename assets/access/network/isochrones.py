@@ -132,7 +132,7 @@ def contours(
         area = _area(lines.filled(-1.0, limit), tolerance_m)
         if outer is not None:
             # Not rounded again: it would no longer lie inside.
-            area = _multi(shapely.intersection(area, outer))
+            area = polygons_of(shapely.intersection(area, outer))
         areas[limit] = outer = area
     return [areas[limit] for limit in minutes]
 
@@ -157,10 +157,10 @@ def _area(filled: Any, tolerance_m: float) -> shapely.MultiPolygon:
         parts.append(shapely.Polygon(rings[0], rings[1:]))
     whole = shapely.multipolygons(np.array(parts, dtype=object)) if parts else shapely.MultiPolygon()
     simple = shapely.simplify(whole, tolerance_m, preserve_topology=True)
-    return _multi(shapely.set_precision(shapely.make_valid(simple), _PRECISION_M))
+    return polygons_of(shapely.set_precision(shapely.make_valid(simple), _PRECISION_M))
 
 
-def _multi(geometry: shapely.Geometry) -> shapely.MultiPolygon:
+def polygons_of(geometry: shapely.Geometry) -> shapely.MultiPolygon:
     """The polygons of a geometry; an operation may leave lines and points besides."""
     parts = shapely.get_parts(shapely.get_parts(geometry))
     polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]

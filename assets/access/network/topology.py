@@ -48,7 +48,7 @@ def join_ends(x: Ints, y: Ints, z: Floats, given: Longs, rules: Topology) -> Joi
     """
     named = given >= 0
     node = np.empty(len(x), dtype=np.int32)
-    _, node[named] = _ranks(given[named])
+    node[named] = np.unique(given[named], return_inverse=True)[1]
     first = int(node[named].max()) + 1 if named.any() else 0
     own = ~named
     labels, stacked = _by_position(x[own], y[own], z[own], rules)
@@ -58,11 +58,6 @@ def join_ends(x: Ints, y: Ints, z: Floats, given: Longs, rules: Topology) -> Joi
     at = np.zeros(count, dtype=np.int64)
     at[node[::-1]] = np.arange(len(node) - 1, -1, -1)  # position of a node: that of its first end
     return Joined(node, x[at], y[at], mended, stacked)
-
-
-def _ranks(keys: Longs) -> tuple[int, Ints]:
-    values, ranks = np.unique(keys, return_inverse=True)
-    return len(values), ranks.astype(np.int32)
 
 
 def _by_position(x: Ints, y: Ints, z: Floats, rules: Topology) -> tuple[Ints, int]:
