@@ -26,7 +26,7 @@ def graphs_of(workspace: Workspace, source: str, mode: str) -> dict[int, RoadGra
         WrongUse: an unknown mode.
         SourceUnreadable: a file cannot be read, or holds no road of that mode.
     """
-    profiles().profile(mode)
+    profile = profiles().profile(mode)
     spec = get_source(source)
     held = {r.id: workspace.snapshots.current(source, r.id) for r in spec.resources}
     kept = {name: snapshot for name, snapshot in held.items() if snapshot is not None}
@@ -45,8 +45,10 @@ def graphs_of(workspace: Workspace, source: str, mode: str) -> dict[int, RoadGra
     state = SourceState(id=source, etat="gelée", fichiers=used)
     files = road_files(spec, state, {name: s.path for name, s in kept.items()})
     store = GraphStore(_folder(workspace, source), profiles())
-    if not files:
-        return store.make([], mode, licence=spec.licence.id, classes=pl.DataFrame(), classes_digest="")
+    # Density is asked for only where it slows anybody: surfaces of every commune take seconds.
+    if not files or set(profile.congestion.values()) == {1.0}:
+        nobody = pl.DataFrame(schema={"code": pl.String, "classe": pl.String})
+        return store.make(files, mode, licence=spec.licence.id, classes=nobody, classes_digest="")
     communes = workspace.tables.read("territories__communes")
     return store.make(
         files,

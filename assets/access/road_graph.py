@@ -140,7 +140,8 @@ class GraphStore:
                 )
             graphs[epsg] = held or load_graph(folder)
         for stale in self.root.glob(f"{mode}-*") if self.root.is_dir() else ():
-            if int(stale.name.removeprefix(f"{mode}-")) not in graphs:
+            epsg_of_folder = stale.name.removeprefix(f"{mode}-")
+            if epsg_of_folder.isdigit() and int(epsg_of_folder) not in graphs:
                 shutil.rmtree(stale)
         return graphs
 
