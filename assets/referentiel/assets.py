@@ -115,12 +115,11 @@ def releves(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None
     made = tables.make(
         RELEVES, inputs=inputs | places, parameters={k: str(v) for k, v in dates.items()}, compute=compute
     )
-    frame = tables.read(RELEVES[0])
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": frame.height,
-            "aperçu": dg.MetadataValue.md(preview(frame)),
-            "problèmes": tables.read("referentiel__issues").height,
+            "dagster/row_count": tables.height(RELEVES[0]),
+            "aperçu": dg.MetadataValue.md(preview(tables.head(RELEVES[0]))),
+            "problèmes": tables.height("referentiel__issues"),
             "recalculé": made[RELEVES[0]][1],
         }
     )
@@ -139,7 +138,7 @@ def constats(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Non
     asked = workspace.tables.read(GEOCODED)
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": workspace.tables.read("referentiel__constats").height,
+            "dagster/row_count": workspace.tables.height("referentiel__constats"),
             "adresses à situer": asked.height,
             "situées": asked["longitude"].count(),
             "recalculé": computed,
@@ -165,12 +164,11 @@ def groups(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]
         return group_tables(tables.read("referentiel__constats"))
 
     made = tables.make([GROUPS, LINKS], inputs={"constats": tables.content("referentiel__constats")}, compute=compute)
-    frame = tables.read(GROUPS)
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": frame.height,
-            "points d'accueil": frame["groupe_id"].n_unique(),
-            "liens": tables.read(LINKS).height,
+            "dagster/row_count": tables.height(GROUPS),
+            "points d'accueil": tables.read(GROUPS)["groupe_id"].n_unique(),
+            "liens": tables.height(LINKS),
             "recalculé": made[GROUPS][1],
         }
     )
@@ -218,10 +216,9 @@ def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
         facts=lambda: {"mémoire": remembered},
     )
     for name in names:
-        frame = tables.read(name)
         metadata: dict[str, dg.RawMetadataValue] = {
-            "dagster/row_count": frame.height,
-            "aperçu": dg.MetadataValue.md(preview(frame)),
+            "dagster/row_count": tables.height(name),
+            "aperçu": dg.MetadataValue.md(preview(tables.head(name))),
             "recalculé": made[name][1],
         }
         yield dg.MaterializeResult(asset_key=name, metadata=metadata)
@@ -260,11 +257,10 @@ def to_do(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
 
     inputs = {name: tables.content(name) for name in read} | {f"distances/{d}": c for d, c in measured.items()}
     made = tables.make([WORKLIST], inputs=inputs, parameters=str(today), compute=compute)
-    frame = tables.read(WORKLIST)
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": frame.height,
-            "aperçu": dg.MetadataValue.md(preview(frame)),
+            "dagster/row_count": tables.height(WORKLIST),
+            "aperçu": dg.MetadataValue.md(preview(tables.head(WORKLIST))),
             "recalculé": made[WORKLIST][1],
         }
     )
