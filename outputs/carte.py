@@ -24,6 +24,7 @@ from matplotlib.patheffects import withStroke
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from outputs import geometry
 from pipeline.foundations.crs import Floats, epsg_of_departement, project
 from pipeline.foundations.errors import WrongUse
 
@@ -32,10 +33,11 @@ OVERVIEW = "carte/apercu.png"
 #: What the picture of a release shows.
 TYPOLOGY = "France services"
 
-# ColorBrewer YlGnBu, light near and dark far: read the same by colour-blind eyes and on a grey print.
-_COLOURS = ("#ffffcc", "#c7e9b4", "#7fcdbb", "#41b6c4", "#2c7fb8", "#253494")
-_COUNTER = "#d55e00"  # vermilion of Okabe and Ito: far from every blue and green above for every eye
-_INK, _GREY, _UNKNOWN, _ALERT = "#1b1f24", "#5b6570", "#d9d9d9", "#b3261e"
+#: ColorBrewer YlGnBu, light near and dark far: read the same by colour-blind eyes and on a grey print.
+COLOURS = ("#ffffcc", "#c7e9b4", "#7fcdbb", "#41b6c4", "#2c7fb8", "#253494")
+#: Counters: vermilion of Okabe and Ito, far from every blue and green above for every eye.
+COUNTER = "#d55e00"
+INK, GREY, UNKNOWN, ALERT = "#1b1f24", "#5b6570", "#d9d9d9", "#b3261e"
 _NEARLY = 0.98
 _NEIGHBOURS_M = 2_000.0  # outlines this close are drawn in one panel
 _INSETS_BEYOND = 10  # a panel of more départements than this is a country: the others become insets beside it
@@ -189,10 +191,10 @@ def _panels(drawn: pl.DataFrame, departements: pl.DataFrame, counters: pl.DataFr
     names = dict(departements.select("code", "nom").iter_rows())
     outlines: dict[str, list[Any]] = {}
     for (code,), group in drawn.group_by("departement", maintain_order=True):
-        projected = _project(group["geometrie"], epsg_of_departement(str(code)))
+        projected = outlines_in_metres(group["geometrie"], epsg_of_departement(str(code)))
         if projected is not None:
             outlines[str(code)] = projected
-    borders = {code: _union(projected) for code, projected in outlines.items()}
+    borders = {code: whole_outline(projected) for code, projected in outlines.items()}
     panels = []
     for codes in _neighbours(borders):
         epsg = epsg_of_departement(codes[0])
@@ -218,8 +220,8 @@ def _panels(drawn: pl.DataFrame, departements: pl.DataFrame, counters: pl.DataFr
     return sorted(panels, key=lambda p: (-len(p.codes), p.codes))
 
 
-def _project(geometries: pl.Series, epsg: int | None) -> list[Any] | None:
-    """Outlines in metres; None where the territory has no projected system."""
+def outlines_in_metres(geometries: pl.Series, epsg: int | None) -> list[Any] | None:
+    """Outlines (WKB, WGS84) as shapely geometries in metres; None where the territory has no projected system."""
     if epsg is None:
         return None
     parsed = shapely.from_wkb(geometries.to_list())
@@ -230,14 +232,9 @@ def _project(geometries: pl.Series, epsg: int | None) -> list[Any] | None:
     return list(shapely.transform(parsed, metres))
 
 
-def _union(outlines: Sequence[Any]) -> Any:
-    """The outline of a département; slivers between generalised communes are closed."""
-    try:
-        # Shared borders are dropped, nothing is intersected: seven times faster than the union of anything.
-        whole = shapely.coverage_union_all(outlines)
-    except shapely.errors.GEOSException:  # some cross each other
-        whole = shapely.union_all(outlines)
-    return whole.buffer(60.0, quad_segs=1).buffer(-60.0, quad_segs=1)
+def whole_outline(outlines: Sequence[Any]) -> Any:
+    """One outline of communes in metres; slivers between generalised communes are closed."""
+    return geometry.merge(outlines).buffer(60.0, quad_segs=1).buffer(-60.0, quad_segs=1)
 
 
 def _neighbours(borders: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -317,13 +314,13 @@ def _country(
     share = height / max(len(others), 1)
     for i, panel in enumerate(others):
         x, y, wide, high = left + width * (main + 0.01), bottom + height - (i + 1) * share, width * (0.99 - main), share
-        figure.text(x, y + high * 0.98, panel.title, fontsize=6, fontweight="bold", color=_INK, va="top")
+        figure.text(x, y + high * 0.98, panel.title, fontsize=6, fontweight="bold", color=INK, va="top")
         _draw(figure.add_axes((x, y + high * 0.08, wide, high * 0.8)), panel, limits, measure.unit, labels=0, dot=7.0)
 
 
 def _draw(axes: Any, panel: _Panel, limits: Sequence[int], unit: str, *, labels: int, dot: float) -> None:
-    colours = np.array(_COLOURS, dtype=object)[np.digitize(np.nan_to_num(panel.values, nan=0.0), limits)]
-    colours[np.isnan(panel.values)] = _UNKNOWN
+    colours = np.array(COLOURS, dtype=object)[np.digitize(np.nan_to_num(panel.values, nan=0.0), limits)]
+    colours[np.isnan(panel.values)] = UNKNOWN
     rings, faces = [], []
     for outline, colour in zip(panel.outlines, colours, strict=True):
         for part in shapely.get_parts(outline):
@@ -332,9 +329,9 @@ def _draw(axes: Any, panel: _Panel, limits: Sequence[int], unit: str, *, labels:
     fine = len(panel.codes) > _INSETS_BEYOND
     edge = 0.05 if fine else 0.35
     axes.add_collection(PolyCollection(rings, facecolors=faces, edgecolors="white", linewidths=edge))
-    lines = [shapely.get_coordinates(ring) for b in panel.borders for ring in _rings(b)]
-    axes.add_collection(LineCollection(lines, colors=_INK, linewidths=0.35 if fine else 0.9))
-    axes.scatter(*panel.counters, s=dot, c=_COUNTER, edgecolors="white", linewidths=0.2 if fine else 0.7, zorder=8)
+    lines = [shapely.get_coordinates(ring) for b in panel.borders for ring in exterior_rings(b)]
+    axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.35 if fine else 0.9))
+    axes.scatter(*panel.counters, s=dot, c=COUNTER, edgecolors="white", linewidths=0.2 if fine else 0.7, zorder=8)
     xmin, ymin, xmax, ymax = panel.box
     axes.set_xlim(xmin, xmax)
     axes.set_ylim(ymin, ymax)
@@ -348,27 +345,26 @@ def _draw(axes: Any, panel: _Panel, limits: Sequence[int], unit: str, *, labels:
             else ""
         )
         for words, above, style in (
-            (panel.title, 22, {"fontsize": 11, "fontweight": "bold", "color": _INK}),
-            (figures, 8, {"fontsize": 8.5, "color": _GREY}),
+            (panel.title, 22, {"fontsize": 11, "fontweight": "bold", "color": INK}),
+            (figures, 8, {"fontsize": 8.5, "color": GREY}),
         ):
             axes.annotate(words, (0, 1), (0, above), xycoords="axes fraction", textcoords="offset points", **style)
-    _scale_bar(axes, panel, small=labels == 0)
+    scale_bar(axes, panel.box, points=5.5 if labels == 0 else 7.5)
     _place_names(axes, panel, labels)
 
 
-def _rings(border: Any) -> list[Any]:
-    """Exterior rings of a border: islets and holes smaller than a pixel are left out."""
+def exterior_rings(border: Any) -> list[Any]:
+    """Exterior rings of a border in metres: islets and holes smaller than a pixel are left out."""
     return [p.exterior for p in shapely.get_parts(border) if p.area > 1e5]
 
 
-def _scale_bar(axes: Any, panel: _Panel, *, small: bool) -> None:
-    xmin, ymin, xmax, ymax = panel.box
+def scale_bar(axes: Any, box: tuple[float, float, float, float], *, points: float) -> None:
+    """A bar of a round number of km at the lower left of a box `xmin, ymin, xmax, ymax` in metres."""
+    xmin, ymin, xmax, ymax = box
     length = max((s for s in (1, 2, 5, 10, 20, 50, 100, 200) if s * 1000 < 0.28 * (xmax - xmin)), default=1)
     x, y = xmin + 0.02 * (xmax - xmin), ymin + 0.015 * (ymax - ymin)
-    axes.plot([x, x + length * 1000], [y, y], color=_INK, linewidth=1.2, solid_capstyle="butt")
-    axes.annotate(
-        f"{length} km", (x, y), (0, 3), textcoords="offset points", fontsize=5.5 if small else 7.5, color=_INK
-    )
+    axes.plot([x, x + length * 1000], [y, y], color=INK, linewidth=1.2, solid_capstyle="butt")
+    axes.annotate(f"{length} km", (x, y), (0, 3), textcoords="offset points", fontsize=points, color=INK)
 
 
 def _place_names(axes: Any, panel: _Panel, wanted: int) -> None:
@@ -386,7 +382,7 @@ def _place_names(axes: Any, panel: _Panel, wanted: int) -> None:
         hidden = [_hidden(panel, scale, name, x, y, spot) for spot in _SPOTS]
         right, up = _SPOTS[hidden.index(min(hidden))]
         axes.annotate(
-            name, (x, y), (right, up), textcoords="offset points", fontsize=_NAME_POINTS, color=_INK,
+            name, (x, y), (right, up), textcoords="offset points", fontsize=_NAME_POINTS, color=INK,
             ha="left" if right > 0 else "right" if right < 0 else "center", zorder=7,
             path_effects=[withStroke(linewidth=2.4, foreground="white", alpha=0.9)],
         )  # fmt: skip
@@ -417,9 +413,9 @@ def _header(figure: Figure, typology: str, drawn: pl.DataFrame, height: float, m
     left = 0.4 / _WIDTH
     figure.text(
         left, 1 - 0.26 / height, measure.title.format(typology),
-        fontsize=18, fontweight="bold", color=_INK, va="top",
+        fontsize=18, fontweight="bold", color=INK, va="top",
     )  # fmt: skip
-    figure.text(left, 1 - 0.66 / height, _summary(drawn, measure), fontsize=10.5, color=_GREY, va="top")
+    figure.text(left, 1 - 0.66 / height, _summary(drawn, measure), fontsize=10.5, color=GREY, va="top")
 
 
 def _summary(drawn: pl.DataFrame, measure: Measure) -> str:
@@ -443,23 +439,21 @@ def _legend(
     words += [f"{a} à {b} {unit}" for a, b in itertools.pairwise(limits)]
     words += [f"{limits[-1]} {unit} et plus"]
     handles: list[Any] = [
-        Patch(facecolor=c, edgecolor="#9aa4ad", linewidth=0.4, label=w) for c, w in zip(_COLOURS, words, strict=True)
+        Patch(facecolor=c, edgecolor="#9aa4ad", linewidth=0.4, label=w) for c, w in zip(COLOURS, words, strict=True)
     ]
     if unknown:
-        handles.append(Patch(facecolor=_UNKNOWN, edgecolor="#9aa4ad", linewidth=0.4, label="inconnu"))
+        handles.append(Patch(facecolor=UNKNOWN, edgecolor="#9aa4ad", linewidth=0.4, label="inconnu"))
     handles.append(
-        Line2D(
-            [], [], marker="o", linestyle="", markersize=6.5, color=_COUNTER, markeredgecolor="white", label=typology
-        )
+        Line2D([], [], marker="o", linestyle="", markersize=6.5, color=COUNTER, markeredgecolor="white", label=typology)
     )
     figure.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.4 / _WIDTH - 0.006, top), ncols=len(handles),
-        frameon=False, fontsize=8.5, handlelength=1.5, handleheight=1.1, columnspacing=1.2, labelcolor=_INK,
+        frameon=False, fontsize=8.5, handlelength=1.5, handleheight=1.1, columnspacing=1.2, labelcolor=INK,
     )  # fmt: skip
     if without:
         word = "commune n’a pas" if without == 1 else "communes n’ont pas"
         figure.text(
-            1 - 0.4 / _WIDTH, top - 0.04, f"{without} {word} de contour", ha="right", va="top", fontsize=7, color=_GREY
+            1 - 0.4 / _WIDTH, top - 0.04, f"{without} {word} de contour", ha="right", va="top", fontsize=7, color=GREY
         )
 
 
@@ -474,17 +468,15 @@ def _footer(figure: Figure, text: MapText, used: set[str]) -> None:
     lines = [text.credits[name] for name in text.credits if name in used or name in text.always]
     credits = textwrap.wrap("Sources : " + " ; ".join(lines) + ".", _CREDIT_COLUMNS, break_on_hyphens=False)
     credits.append(f"Carto Services Publics, version {text.version}. {text.licence}.")
-    figure.text(
-        0.4 / _WIDTH, 0.16 / height, "\n".join(credits), fontsize=6.8, color=_GREY, va="bottom", linespacing=1.4
-    )
+    figure.text(0.4 / _WIDTH, 0.16 / height, "\n".join(credits), fontsize=6.8, color=GREY, va="bottom", linespacing=1.4)
     if text.fictional:
         figure.text(
             1 - 0.4 / _WIDTH, 1 - 0.3 / height, "DONNÉES FICTIVES", ha="right", va="top", fontsize=11,
-            fontweight="bold", color="white", bbox={"facecolor": _ALERT, "edgecolor": "none", "pad": 5},
+            fontweight="bold", color="white", bbox={"facecolor": ALERT, "edgecolor": "none", "pad": 5},
         )  # fmt: skip
         figure.text(
             0.5, 0.52, "DONNÉES FICTIVES", ha="center", va="center", rotation=24, fontsize=62, fontweight="bold",
-            color=_INK, alpha=0.07, zorder=10,
+            color=INK, alpha=0.07, zorder=10,
         )  # fmt: skip
 
 

@@ -7,11 +7,13 @@ caller's business.
 from collections.abc import Iterable, Mapping
 from textwrap import fill
 
+from outputs.metadata.publication import publication
 from quality.contract import Column, Contract
 from sources.spec import SourceSpec
 
 _GENERATED = "<!-- Page écrite par `csp docs` : modifier {origin}, puis relancer la commande. -->"
-_TYPES = {
+#: Types of columns in the words of the reader.
+TYPES = {
     "texte": "texte",
     "entier": "entier",
     "reel": "décimal",
@@ -21,7 +23,7 @@ _TYPES = {
     "geometrie": "géométrie",
 }
 _SEVERITIES = {"blocage": "", "alerte": " (alerte)"}
-_INLINE_VALUES = 6  # a longer closed list is written under the table
+INLINE_VALUES = 6  # a longer closed list is written under the table
 
 
 def dictionary(contracts: Mapping[str, Contract]) -> str:
@@ -40,13 +42,15 @@ def dictionary(contracts: Mapping[str, Contract]) -> str:
         "GeoPackage (sauf mention contraire) ; dans l’entrepôt DuckDB, son nom complet. ● : toujours rempli.",
         "Une case vide veut dire « inconnu », jamais zéro. Une contrainte arrête la publication, sauf « (alerte) ».",
         "",
-        "| couche | contenu | clé | géométrie |",
-        "|---|---|---|---|",
+        "| couche | contenu | clé | géométrie | licence |",
+        "|---|---|---|---|---|",
     ]
     for contract in published:
         shape = f"{contract.geometry.type}, WGS84" if contract.geometry else ""
         key = ", ".join(f"`{k}`" for k in contract.key)
-        lines.append(f"| [`{contract.layer}`](#{contract.layer}) | {_cell(contract.title)} | {key} | {shape} |")
+        licence = publication().licences[contract.licence].titre
+        cells = (f"[`{contract.layer}`](#{contract.layer})", _cell(contract.title), key, shape, licence)
+        lines.append("| " + " | ".join(cells) + " |")
     for contract in published:
         lines += ["", *_table(contract)]
     return "\n".join(lines) + "\n"
@@ -63,30 +67,35 @@ def _table(contract: Contract) -> list[str]:
         lines.append("")
     lines += ["| colonne | libellé | type | | description | contrainte |", "|---|---|---|---|---|---|"]
     for column in contract.columns:
-        kind = _TYPES[column.type] + (f" ({column.unit})" if column.unit else "")
+        kind = TYPES[column.type] + (f" ({column.unit})" if column.unit else "")
         cells = (
             f"`{column.name}`",
             column.title,
             kind,
             "●" if column.required else "",
             column.description + (f" Exemple : {column.example}." if column.example else ""),
-            _constraint(column),
+            constraint(column) + (_SEVERITIES[column.severity] if constraint(column) else ""),
         )
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     for column in contract.columns:
-        if column.values and len(column.values) > _INLINE_VALUES:
+        if column.values and len(column.values) > INLINE_VALUES:
             lines += ["", f"<details><summary>Valeurs de <code>{column.name}</code></summary>", ""]
             lines += [*(f"- {value}" for value in column.values), "", "</details>"]
     return lines
 
 
-def _constraint(column: Column) -> str:
+def constraint(column: Column, *, quote: str = "`") -> str:
+    """What the values of a column hold, in words; empty when there is nothing to hold.
+
+    Args:
+        quote: what a pattern is put between.
+    """
     parts = ["unique"] if column.unique else []
     if column.values:
-        few = len(column.values) <= _INLINE_VALUES
+        few = len(column.values) <= INLINE_VALUES
         parts.append(" ; ".join(column.values) if few else f"une des {len(column.values)} valeurs ci-dessous")
     if column.pattern:
-        parts.append(f"forme `{column.pattern}`")
+        parts.append(f"forme {quote}{column.pattern}{quote}")
     if column.min is not None and column.max is not None:
         parts.append(f"de {_number(column.min)} à {_number(column.max)}")
     elif column.min is not None:
@@ -95,7 +104,7 @@ def _constraint(column: Column) -> str:
         parts.append(f"au plus {_number(column.max)}")
     if parts and column.mostly < 1:
         parts.append(f"pour {_number(100 * column.mostly)} % des valeurs")
-    return ", ".join(parts) + (_SEVERITIES[column.severity] if parts else "")
+    return ", ".join(parts)
 
 
 def sources_index(specs: Iterable[SourceSpec]) -> str:

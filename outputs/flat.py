@@ -1,4 +1,4 @@
-"""What the flat products (CSV, GeoPackage) and the re-reading share: row order, and lists as one cell of text.
+"""What the products and the re-reading share: row order, lists as one cell of text, the words that say data is invented.
 
 No file format belongs here.
 """
@@ -10,6 +10,8 @@ from quality.contract import Contract
 
 #: Between the items of a list written in one cell.
 SEPARATOR = "|"
+#: After the title of a layer whose data is invented: layers are copied and opened away from the rest of the release.
+FICTIONAL = " (données fictives)"
 
 
 def by_key(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:

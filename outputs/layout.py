@@ -15,6 +15,21 @@ def csv(folder: Path, layer: str) -> Path:
     return folder / "csv" / f"{layer}.csv"
 
 
+def table_schema(folder: Path, layer: str) -> Path:
+    """The Table Schema of the CSV file of a layer."""
+    return folder / "csv" / f"{layer}.schema.json"
+
+
+def workbook(folder: Path) -> Path:
+    """The one workbook, for people who open spreadsheets."""
+    return folder / "xlsx" / "carto-services-publics.xlsx"
+
+
+def tiles(folder: Path) -> Path:
+    """The one archive of vector tiles."""
+    return folder / "tuiles" / "carto-services-publics.pmtiles"
+
+
 def geopackage(folder: Path) -> Path:
     """The one GeoPackage."""
     return folder / GEOPACKAGE

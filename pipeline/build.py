@@ -9,6 +9,8 @@ from assets.access import assets as access
 from assets.raw.assets import raw_assets
 from assets.referentiel import assets as referentiel
 from assets.release import assets as release
+from assets.scenarios import assets as scenarios
+from assets.tension import assets as tension
 from assets.territories import assets as territories
 from pipeline.jobs import JOBS
 from pipeline.resources import workspace
@@ -25,6 +27,7 @@ def stages(*, retries: bool = True) -> list[dg.AssetsDefinition]:
         *raw_assets(retries=retries),
         territories.territories,
         territories.carreaux,
+        territories.contexte,
         referentiel.releves,
         referentiel.constats,
         referentiel.groups,
@@ -32,6 +35,9 @@ def stages(*, retries: bool = True) -> list[dg.AssetsDefinition]:
         access.network,
         access.measures,
         referentiel.to_do,
+        tension.indicators,
+        scenarios.atlas,
+        scenarios.evaluation,
         release.verdict,
         release.publication,
     ]

@@ -17,7 +17,17 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from pipeline import commands_access, commands_docs, commands_link, commands_roads, commands_verify
+from pipeline import (
+    commands_access,
+    commands_docs,
+    commands_link,
+    commands_publish,
+    commands_releases,
+    commands_roads,
+    commands_scenario,
+    commands_territory,
+    commands_verify,
+)
 from pipeline.console import ConsoleReporter
 from pipeline.foundations.errors import CspError, ExitCode
 from pipeline.foundations.paths import DataRoot
@@ -286,7 +296,11 @@ def _tell(outcome: Any, seconds: float) -> None:
 commands_access.register(main, _says_errors)
 commands_docs.register(main, _says_errors)
 commands_link.register(main, _says_errors)
+commands_publish.register(main, _says_errors)
+commands_releases.register(main, _says_errors)
 commands_roads.register(main, _says_errors)
+commands_scenario.register(main, _says_errors)
+commands_territory.register(main, _says_errors)
 commands_verify.register(main, _says_errors)
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from assets.access.border import beyond_the_border, departements_with_roads
 from assets.access.tables import stale_departements
 from assets.release.assets import RELEASE, VERDICT
 from assets.release.versions import latest
@@ -16,6 +17,7 @@ from pipeline.foundations.codes import parse_departements
 from pipeline.foundations.errors import CspError
 from pipeline.foundations.lock import exclusive
 from pipeline.foundations.paths import DataRoot
+from pipeline.foundations.snapshots import SnapshotStore
 from pipeline.foundations.tables import TableStore
 from pipeline.foundations.workspace import declare_fictional
 from pipeline.instance import instance_of
@@ -63,7 +65,10 @@ def build(
         _execute(defs, "actualiser", instance)
         selected = parse_departements(departements, _known(root))
         # Those that are up to date are left alone: for each partition of a run Dagster writes a dozen rows of its log.
-        stale = stale_departements(TableStore(root.tables), selected)
+        tables = TableStore(root.tables)
+        roads = departements_with_roads(SnapshotStore(root.snapshots))
+        around = beyond_the_border(tables.read("territories__communes"), selected, roads)
+        stale = stale_departements(tables, [*selected, *around])
         for first, last in contiguous_ranges(stale, known_departements(instance)):
             tags = {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
             _execute(defs, "acces", instance, tags=tags)

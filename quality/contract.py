@@ -70,6 +70,19 @@ class RowBounds(_Strict):
     max: int | None = None
 
 
+class Totals(_Strict):
+    """Rows of one level sum up to the row of the whole, to within one unit: what is counted twice or lost shows.
+
+    For each value of `by`, over rows whose `level` is `parts` and the one whose `level` is `whole`.
+    """
+
+    by: tuple[str, ...]
+    level: str
+    parts: str
+    whole: str
+    columns: tuple[str, ...] = Field(min_length=1)
+
+
 class Geometry(_Strict):
     """The geometry column of a layer."""
 
@@ -91,6 +104,8 @@ class Contract(_Strict):
     geometry: Geometry | None = None
     rows: RowBounds = RowBounds()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    monotone: tuple[tuple[str, ...], ...] = Field((), description="columns that never decrease from left to right")
+    totals: tuple[Totals, ...] = ()
     columns: tuple[Column, ...]
 
     @model_validator(mode="after")
@@ -99,6 +114,8 @@ class Contract(_Strict):
         if len(set(names)) != len(names):
             raise ValueError("a column is declared twice")
         used = [*self.key, *(f.column for f in self.foreign_keys), *([self.geometry.column] if self.geometry else [])]
+        used += [name for names in self.monotone for name in names]
+        used += [name for t in self.totals for name in (*t.by, t.level, *t.columns)]
         if absent := [n for n in used if n not in names]:
             raise ValueError(f"not a declared column: {', '.join(absent)}")
         return self

@@ -19,6 +19,8 @@ from urllib.parse import quote
 
 from quality.contract import Contract
 
+#: Between the name of a table and the number of a part of its rules, in the name of a suite.
+PART = "__partie"
 _STYLE = Path(__file__).parent / "templates" / "data_docs.css"
 
 _UNWANTED = re.compile(
@@ -126,7 +128,8 @@ def _index(docs: DataDocs, contracts: Mapping[str, Contract], passed: Mapping[st
     rows = []
     for page in sorted(docs.folder.glob("validations/**/*.html")):
         suite = page.relative_to(docs.folder).parts[1]
-        title = contracts[suite].title if suite in contracts else suite
+        table, _, part = suite.partition(PART)
+        title = contracts[table].title + (f" ({part})" if part else "") if table in contracts else suite
         state = "toutes les règles passent" if passed.get(suite) else "des règles échouent"
         rows.append(
             f'<tr><th scope="row"><a href="{_href(page, docs)}">{html.escape(title)}</a></th>'

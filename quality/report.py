@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.foundations.issues import ISSUE_SCHEMA
 from quality.contract import Contract
-from quality.results import RuleResult, number, plural, shorten
+from quality.coverage import Coverage, total
+from quality.page import environment, share, style
+from quality.results import RuleResult, shorten
 from quality.variation import ABSENT, Axis, Counts, SourceStatus, describe_move
 from quality.verdict import Verdict
 
@@ -24,6 +25,14 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _MAX_ROWS = 12  # movements shown by source and axis
 _ISSUE_EXAMPLES = 3
 _SEVERITIES = ("erreur", "avertissement", "info")
+_COVERAGE = (
+    ("positions", "position connue"),
+    ("horaires", "horaires connus"),
+    ("identifiants", "identifiant national"),
+    ("recoupes", "plusieurs sources"),
+)
+_THIN_PERCENTS = 10  # below the whole by so much, a département is named
+_THIN_SHOWN = 5
 
 # What makes a spreadsheet read a cell as a formula (OWASP, "CSV Injection"), full-width forms included.
 _FORMULA = r"^([=+\-@\t\r\n＝＋－＠])"
@@ -55,29 +64,28 @@ def render_report(verdict: Verdict, issues: pl.DataFrame, context: ReportContext
         issues: in `ISSUE_SCHEMA`.
         context: the rest.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["nombre"] = number
-    environment.globals["accord"] = plural
     titles = {name: contract.title for name, contract in context.contracts.items()}
     titles |= {source.id: source.titre for source in verdict.sources}
     # An optional feed that never came is one line for them all, or its kind buries what is to be looked at.
     unread = {r.source for r in verdict.alertes if r.regle.endswith(".disponibilite")}
     never = {s.id: s.titre for s in verdict.sources if s.etat == ABSENT and not s.requise and s.id in unread}
-    return environment.get_template("rapport.html.j2").render(
+    pages = environment(_TEMPLATES)
+    pages.globals["percent"] = _percent
+    return pages.get_template("rapport.html.j2").render(
         context=context,
         verdict=verdict,
         titles=titles,
         snapshots={source.id: source.empreinte for source in verdict.sources},
-        style=(_TEMPLATES / "rapport.css").read_text(encoding="utf-8"),
-        sources=[_source(source, verdict, context.previous) for source in verdict.sources],
+        style=style(_TEMPLATES / "rapport.css"),
+        measures=_COVERAGE,
+        whole=total(verdict.couverture),
+        thin=_thin(verdict.couverture),
+        sources=[_source(s, verdict, context.previous) for s in verdict.sources if s.etat != ABSENT],
+        absent=[s for s in verdict.sources if s.etat == ABSENT],
         tables=_tables(verdict.resultats, titles),
         never=never,
+        # Why a feed could not be read is a message of the machine, and as long as the feed has files.
+        unread={f"{s.id}.disponibilite": s for s in verdict.sources if s.refus},
         movements=_movements(verdict.comptages, context.previous),
         outside=_outside(context.outside or {}),
         issues=_issues(issues),
@@ -109,6 +117,23 @@ def _replace(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(content)
     temporary.replace(path)
+
+
+def _percent(part: int, whole: int) -> str:
+    """`85 %`, `–` of nothing."""
+    value = share(part, whole)
+    return "–" if value is None else f"{value}\u202f%"
+
+
+def _thin(coverage: Iterable[Coverage]) -> list[Coverage]:
+    """Départements where hours are known far less than elsewhere, the barest first."""
+    rows = [row for row in coverage if row.points]
+    whole = total(rows)
+    if not rows:
+        return []
+    bar = 100 * whole["horaires"] / whole["points"] - _THIN_PERCENTS
+    bare = [row for row in rows if 100 * row.horaires / row.points < bar]
+    return sorted(bare, key=lambda row: (row.horaires / row.points, row.departement))[:_THIN_SHOWN]
 
 
 def _source(source: SourceStatus, verdict: Verdict, previous: Counts | None) -> dict[str, Any]:

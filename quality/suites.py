@@ -3,23 +3,25 @@
 Rules are plain data and need no Great Expectations; the suite is where it comes in, imported late because it costs
 seconds and hundreds of megabytes. Running a suite belongs to `quality.validate`.
 
-Three kinds of rule cannot be said to Great Expectations as they are: a foreign key (it looks at one table at a time), a
-constraint on the items of a list, and being a finite number. They are computed by polars into a boolean column added to
-the batch, and the expectation is that this column is true: the outcome is an ordinary Great Expectations result, with
-its counts, its row numbers and its place in the Data Docs, rather than a look-alike built beside it.
+Some kinds of rule cannot be said to Great Expectations as they are: a foreign key (it looks at one table at a time), a
+constraint on the items of a list, being a finite number, columns in increasing order, parts that sum up to a whole.
+They are computed by polars into a boolean column added to the batch, and the expectation is that this column is true:
+the outcome is an ordinary Great Expectations result, with its counts, its row numbers and its place in the Data Docs,
+rather than a look-alike built beside it.
 
 A pattern must match the whole value, as in Table Schema, whether or not it is written with `^` and `$`.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
 
 from pipeline.foundations.errors import WrongUse
-from quality.contract import Column, Contract, ForeignKey, Severity
+from quality.contract import Column, Contract, ForeignKey, Severity, Totals
 from quality.results import number, percent, shorten
 
 #: Gives the values of a column of another table; KeyError when that table or column is not at hand.
@@ -85,34 +87,27 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
     for column in contract.columns:
         rules += _column_rules(contract, column)
     rules += (_reference_rule(contract, key) for key in contract.foreign_keys)
+    rules += (_monotone_rule(contract, names) for names in contract.monotone)
+    rules += (_totals_rule(contract, totals, name) for totals in contract.totals for name in totals.columns)
     return tuple(rules)
 
 
-def expectation_suite(table: str, rules: Iterable[Rule], computed: Collection[str]) -> Any:
+def expectation_suite(name: str, rules: Iterable[Rule]) -> Any:
     """The rules as a `great_expectations.ExpectationSuite` of that name.
 
     Every expectation carries `meta` `{regle, gravite, titre}`: results are matched by it, never by position.
-
-    Args:
-        table: name given to the suite.
-        rules: rules of that table.
-        computed: names of the boolean columns actually added to the batch, admitted beside the declared ones.
     """
     import great_expectations as gx
 
-    expectations = []
-    for rule in rules:
-        arguments = dict(rule.arguments)
-        if "column_set" in arguments:
-            arguments["column_set"] = [*arguments["column_set"], *computed]
-        expectations.append(
-            getattr(gx.expectations, rule.expectation)(
-                **arguments,
-                severity=_GX_SEVERITY[rule.gravite],
-                meta={"regle": rule.regle, "gravite": rule.gravite, "titre": rule.titre},
-            )
+    expectations = [
+        getattr(gx.expectations, rule.expectation)(
+            **rule.arguments,
+            severity=_GX_SEVERITY[rule.gravite],
+            meta={"regle": rule.regle, "gravite": rule.gravite, "titre": rule.titre},
         )
-    return gx.ExpectationSuite(name=table, expectations=expectations)
+        for rule in rules
+    ]
+    return gx.ExpectationSuite(name=name, expectations=expectations)
 
 
 def _table_rules(contract: Contract) -> list[Rule]:
@@ -319,6 +314,52 @@ def _reference_rule(contract: Contract, key: ForeignKey) -> Rule:
         {"column": computed.name, "value_set": [True]},
         columns=(key.column,),
         computed=computed,
+    )
+
+
+def _monotone_rule(contract: Contract, names: tuple[str, ...]) -> Rule:
+    first, last = names[0], names[-1]
+    label = f"{first} ≤ … ≤ {last}"
+    pairs = list(pairwise(names))
+
+    def holds(_: References) -> pl.Expr:
+        # To within rounding; unknown values say nothing.
+        return pl.all_horizontal((pl.col(a) <= pl.col(b) + 1e-6).fill_null(True) for a, b in pairs)
+
+    return Rule(
+        contract.table,
+        f"{contract.layer}.{first}.{last}.croissant",
+        f"« {contract.column(first).title} » à « {contract.column(last).title} » vont croissant",
+        "blocage",
+        f"{' ≤ '.join(names)}",
+        "Corriger le calcul : un seuil plus large ne peut pas compter moins.",
+        "ExpectColumnValuesToBeInSet",
+        {"column": label, "value_set": [True]},
+        columns=names,
+        computed=Computed(label, holds),
+    )
+
+
+def _totals_rule(contract: Contract, totals: Totals, name: str) -> Rule:
+    label = f"{name} : {totals.whole} = somme des {totals.parts}"
+    value, level = pl.col(name).cast(pl.Float64), pl.col(totals.level)
+
+    def holds(_: References) -> pl.Expr:
+        parts = pl.when(level == totals.parts).then(value).sum().over(totals.by)
+        close = (value - parts).abs() <= 1 + 1e-6 * value.abs()
+        return pl.when(level == totals.whole).then(close)
+
+    return Rule(
+        contract.table,
+        f"{contract.layer}.{name}.somme.{totals.parts}",
+        f"« {contract.column(name).title} » : la somme des territoires fait le tout",
+        "blocage",
+        f"niveau {totals.whole} = somme du niveau {totals.parts}, à une unité près",
+        "Chercher le territoire compté deux fois ou oublié.",
+        "ExpectColumnValuesToBeInSet",
+        {"column": label, "value_set": [True]},
+        columns=(*totals.by, name),
+        computed=Computed(label, holds),
     )
 
 

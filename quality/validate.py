@@ -6,21 +6,23 @@ people are read from the polars frame at those rows. Rules come from `quality.su
 `quality.data_docs`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from quality.contract import Contract
-from quality.data_docs import DataDocs, publish, run_id
+from quality.data_docs import PART, DataDocs, publish, run_id
 from quality.results import MAX_EXAMPLES, Example, RuleResult, number, percent, plural, shorten
 from quality.suites import Rule, expectation_suite, rules_of
 
 __all__ = ["DataDocs", "Example", "RuleResult", "validate_tables"]
 
 Table = Path | pl.DataFrame
+_COLUMNS_AT_ONCE = 6
 
 
 def validate_tables(
@@ -61,18 +63,45 @@ def validate_tables(
             results.append(_unreadable(contract, error))
             continue
         batch, unavailable = _with_computed(frame, rules, references)
-        suite = context.suites.add(expectation_suite(name, rules, [c for c in batch.columns if c not in frame.columns]))
-        asset = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("lot")
-        outcome = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=asset, suite=suite)).run(
-            batch_parameters={"dataframe": batch.to_pandas(use_pyarrow_extension_array=True)},
-            result_format="SUMMARY",
-            run_id=run_id(data_docs) if data_docs else None,
-        )
-        found = {r.expectation_config.meta["regle"]: r for r in outcome.results if r.expectation_config}
+        found: dict[str, Any] = {}
+        for rank, part in enumerate(_parts(rules), start=1):
+            suite_name = name if rank == 1 else f"{name}{PART}{rank}"
+            columns = frame.columns if rank == 1 else _columns_of(part, batch)
+            suite = context.suites.add(expectation_suite(suite_name, part))
+            asset = source.add_dataframe_asset(suite_name).add_batch_definition_whole_dataframe("lot")
+            validation = gx.ValidationDefinition(name=suite_name, data=asset, suite=suite)
+            outcome = context.validation_definitions.add(validation).run(
+                batch_parameters={"dataframe": batch.select(columns).to_pandas(use_pyarrow_extension_array=True)},
+                result_format="SUMMARY",
+                run_id=run_id(data_docs) if data_docs else None,
+            )
+            found |= {r.expectation_config.meta["regle"]: r for r in outcome.results if r.expectation_config}
         results += (_result(rule, found.get(rule.regle), frame, contract, unavailable) for rule in rules)
     if data_docs:
         publish(context, data_docs, contracts)
     return results
+
+
+def _parts(rules: Sequence[Rule]) -> list[list[Rule]]:
+    """The rules of a table in parts: those of the table as a whole, then those of a few columns at a time.
+
+    Great Expectations copies every column of a batch for each rule: on a table of a hundred columns, a batch of a few
+    at a time takes a tenth of the time.
+    """
+    whole = [rule for rule in rules if "column" not in rule.arguments]
+    by_column: dict[str, list[Rule]] = {}
+    for rule in rules:
+        if "column" in rule.arguments:
+            by_column.setdefault(rule.arguments["column"], []).append(rule)
+    columns = list(by_column.values())
+    some = (columns[i : i + _COLUMNS_AT_ONCE] for i in range(0, len(columns), _COLUMNS_AT_ONCE))
+    return [whole, *(list(chain.from_iterable(part)) for part in some)]
+
+
+def _columns_of(rules: Iterable[Rule], batch: pl.DataFrame) -> list[str]:
+    """Columns of the batch that those rules look at; one that is missing makes its rule say so."""
+    wanted = dict.fromkeys(rule.arguments["column"] for rule in rules)
+    return [name for name in wanted if name in batch.columns]
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from pipeline.foundations.errors import QualityRefused
+from quality.coverage import Coverage
 from quality.results import RuleResult
 from quality.variation import Counts, SourceStatus
 
@@ -32,6 +33,7 @@ class Verdict(BaseModel):
     resultats: tuple[RuleResult, ...]
     comptages: Counts = Counts()
     sources: tuple[SourceStatus, ...] = ()
+    couverture: tuple[Coverage, ...] = ()  # by département
 
     @model_validator(mode="after")
     def _follows_from_results(self) -> Self:
@@ -73,7 +75,12 @@ class Verdict(BaseModel):
 
 
 def judge(
-    cle: str, results: Iterable[RuleResult], *, counts: Counts | None = None, sources: Iterable[SourceStatus] = ()
+    cle: str,
+    results: Iterable[RuleResult],
+    *,
+    counts: Counts | None = None,
+    sources: Iterable[SourceStatus] = (),
+    coverage: Iterable[Coverage] = (),
 ) -> Verdict:
     """The verdict on results already confronted with the acceptances."""
     found = tuple(results)
@@ -83,6 +90,7 @@ def judge(
         resultats=found,
         comptages=counts or Counts(),
         sources=tuple(sorted(sources, key=lambda s: s.id)),
+        couverture=tuple(coverage),
     )
 
 

@@ -7,11 +7,15 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.foundations.progress import reporting
 from sources.demo.write import DemoFacts, write_mirror
+
+if TYPE_CHECKING:
+    from tests.udata.server import Site
 
 FIXTURES = Path(__file__).parent / "fixtures"
 _REAL = Path(os.environ.get("CSP_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -145,6 +149,16 @@ def server() -> Iterator[Server]:
     running = Server()
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def datagouv(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Site"]:
+    """The real server of data.gouv.fr, behind a relay that fails on demand; installed when absent (tests/udata)."""
+    from tests.udata.server import Site
+
+    site = Site(tmp_path_factory.mktemp("udata"))
+    yield site
+    site.close()
 
 
 _skipped: list[str] = []

@@ -6,7 +6,7 @@ snapshots: the release says from it how old each source is. The shape of files i
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from pipeline.foundations.progress import reporter
 from pipeline.foundations.snapshots import Candidate, Snapshot, SnapshotStore
 from pipeline.foundations.tables import TableStore
 from sources.reading import ReadResult
-from sources.registry import reader_of
+from sources.registry import all_sources, reader_of
 from sources.spec import SourceSpec
 
 #: à jour: upstream was asked and its version is the one used. gelée: upstream was not asked (`--frozen`).
@@ -156,6 +156,19 @@ def read_state(snapshots_root: Path, source_id: str) -> SourceState:
     if not path.is_file():
         return SourceState(id=source_id, etat="absente")
     return SourceState.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def feeds_in_use(snapshots_root: Path) -> dict[str, tuple[SourceSpec, SourceState]]:
+    """Feeds of counters that have a usable version, by id."""
+    feeds = [spec for spec in all_sources().values() if spec.kind == "counters"]
+    states = {spec.id: (spec, read_state(snapshots_root, spec.id)) for spec in feeds}
+    return {name: (spec, state) for name, (spec, state) in states.items() if state.etat != "absente"}
+
+
+def date_of_feeds(snapshots_root: Path) -> date:
+    """The date the counters are of: when the newest file of a feed in use was downloaded."""
+    states = [state for _, state in feeds_in_use(snapshots_root).values()]
+    return max(f.date_telechargement for state in states for f in state.fichiers).date()
 
 
 def _still_refused(state: SourceState, before: SourceState) -> SourceState:

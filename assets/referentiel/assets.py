@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 
 from assets.raw.assets import raw_key
-from assets.raw.ingest import SourceState, read_state
+from assets.raw.ingest import date_of_feeds, feeds_in_use, read_state
 from assets.referentiel.geocode.stage import GEOCODED, GEOCODING_INPUTS, GEOCODING_SOURCES, geocode
 from assets.referentiel.identity import BRIDGE_SCHEMA, Memory
 from assets.referentiel.memory import last_memory
@@ -25,7 +25,6 @@ from quality.contract import all_contracts
 from sources.registry import all_sources
 from sources.remontees_terrain.layout import CORRECTION_SCHEMA
 from sources.remontees_terrain.layout import SOURCE as FIELD_SOURCE
-from sources.spec import SourceSpec
 
 RELEVES = ("referentiel__releves", "referentiel__issues", "referentiel__types", "referentiel__personnel")
 GROUPS, LINKS = "referentiel__groupes", "referentiel__liens"
@@ -46,11 +45,6 @@ CORRECTIONS, WORKLIST = "referentiel__corrections", "referentiel__a_traiter"
 _FIELD = f"raw__{FIELD_SOURCE}_corrections"
 
 _FEEDS = [spec for spec in all_sources().values() if spec.kind == "counters"]
-
-
-def _feeds_in_use(workspace: Workspace) -> dict[str, tuple[SourceSpec, SourceState]]:
-    states = {spec.id: (spec, read_state(workspace.snapshots.root, spec.id)) for spec in _FEEDS}
-    return {name: (spec, state) for name, (spec, state) in states.items() if state.etat != "absente"}
 
 
 def _memory_digest(tables: TableStore, memory: Memory) -> str:
@@ -82,7 +76,7 @@ def _field_corrections(workspace: Workspace) -> pl.DataFrame:
 def releves(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
     """Harmonise every feed in use."""
     tables = workspace.tables
-    feeds = _feeds_in_use(workspace)
+    feeds = feeds_in_use(workspace.snapshots.root)
     places = {n: tables.content(n) for n in ("territories__communes", "territories__passage")}
     inputs = {f"raw__{name}": tables.content(f"raw__{name}") for name in feeds}
     dates = {name: state.date_fichier.date() for name, (_, state) in feeds.items() if state.date_fichier}
@@ -193,8 +187,7 @@ def counters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
     read = ("referentiel__constats", GROUPS, "territories__communes")
     corrections = _field_corrections(workspace)
     memory = last_memory(workspace.root.releases)
-    states = [state for _, state in _feeds_in_use(workspace).values()]
-    today = max(f.date_telechargement for state in states for f in state.fichiers).date()
+    today = date_of_feeds(workspace.snapshots.root)
 
     def compute() -> dict[str, pl.DataFrame]:
         from assets.referentiel.build import counter_tables
@@ -238,8 +231,7 @@ def to_do(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
     read = (*three, "referentiel__conflits", "territories__communes")
     departements = tables.read("territories__departements")["code"].to_list()
     measured = {d: state.content for d in departements if (state := tables.state("access__distances", d)) is not None}
-    states = [state for _, state in _feeds_in_use(workspace).values()]
-    today = max(f.date_telechargement for state in states for f in state.fichiers).date()
+    today = date_of_feeds(workspace.snapshots.root)
 
     def compute() -> dict[str, pl.DataFrame]:
         reporter().step("fiches à vérifier")

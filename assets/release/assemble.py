@@ -10,7 +10,10 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from assets.release.changes.edition import Edition
+from assets.release.changes.write import write_changes
 from assets.release.context import LICENCE, LICENCE_TITLE, ReleaseContext
+from assets.release.describe import describe
 from assets.release.manifest import (
     MANIFEST,
     NOTES,
@@ -24,6 +27,7 @@ from assets.release.manifest import (
 )
 from assets.release.notes import credit, notes
 from assets.release.promote import staging_folder
+from assets.release.versions import previous
 from outputs import layout
 from outputs.csv_tables import write_csv
 from outputs.facts import TableFacts, facts
@@ -47,7 +51,8 @@ def stage(
     files: Mapping[str, Path | bytes | str] | None = None,
     products: Sequence[Callable[[Path], None]] = (),
 ) -> Path:
-    """Write the release in a staging folder of `releases` and read it again with other readers.
+    """Write the release in a staging folder of `releases`, read it again with other readers, and tell what changed
+    since the release it follows.
 
     Args:
         releases: the releases folder, made when absent (`promote.settle` is called on it first).
@@ -84,9 +89,14 @@ def stage(
             reread(folder, known)
             for product in further:
                 product.result()
-        manifest = _describe(folder, version, published, known, context)
+        # Once the products are read again: two releases side by side take as much memory.
+        before = previous(releases, version)
+        after = Edition.staged(folder, version, context, [contract for contract, _ in published])
+        changes = write_changes(Edition.promoted(releases / before) if before else None, after)
+        manifest = _describe(folder, version, published, known, context, before)
+        manifest = describe(folder, manifest, [contracts[t.table] for t in manifest.tables], context)
         write_manifest(folder, manifest)
-        (folder / NOTES).write_text(notes(manifest), encoding="utf-8")
+        (folder / NOTES).write_text(notes(manifest, changes), encoding="utf-8")
         write_sums(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -186,6 +196,7 @@ def _describe(
     published: Sequence[tuple[Contract, pl.DataFrame]],
     known: Sequence[TableFacts],
     context: ReleaseContext,
+    before: str | None,
 ) -> Manifest:
     own: set[Path] = set()
     tables = []
@@ -209,6 +220,7 @@ def _describe(
         code=context.code,
         empreinte=context.empreinte,
         verdict=context.verdict,
+        precedente=before,
         sources=context.sources,
         tables=tuple(tables),
         comptages=dict(sorted(context.comptages.items())),

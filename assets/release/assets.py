@@ -11,8 +11,10 @@ from assets.release import gate, scope
 from assets.release.context import LICENCE_TITLE
 from assets.release.notes import credit
 from assets.release.promote import promote, settle
-from assets.release.versions import latest, next_version, unchanged_since
-from outputs.dictionary import dictionary
+from assets.release.versions import already_made, latest, next_version
+from assets.scenarios.tables import ATLAS
+from assets.tension.tables import MADE as INDICATORS
+from assets.territories.context_tables import TABLES as TERRITORIES
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
 from quality.contract import all_contracts
@@ -30,6 +32,9 @@ JUDGED = (
     "territories__communes",
     "territories__epci",
     "territories__departements",
+    *TERRITORIES,
+    *INDICATORS,
+    *ATLAS,
 )
 
 
@@ -53,7 +58,7 @@ def _departements(workspace: Workspace, asked: list[str]) -> list[str]:
 def verdict(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
     """Judge, and store the verdict whatever it says."""
     case = gate.open_case(workspace, _departements(workspace, config.departements))
-    version = unchanged_since(workspace.root.releases, case.context(gate.NO_VERDICT).empreinte)
+    version = already_made(workspace.root.releases, case.context(gate.NO_VERDICT))
     if version is not None:
         return dg.MaterializeResult(metadata={"statut": "inchangé", "version": version})
     found = gate.pronounce(workspace, case)
@@ -113,9 +118,14 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
     releases = workspace.root.releases
     settle(releases)
     case = gate.open_case(workspace, _departements(workspace, config.departements))
-    version = unchanged_since(releases, case.context(gate.NO_VERDICT).empreinte)
-    if version is not None:
-        return dg.MaterializeResult(metadata={"version": version, "nouvelle": False})
+    made, current = already_made(releases, case.context(gate.NO_VERDICT)), latest(releases)
+    if made is not None:
+        if made != current:
+            reporter().note(
+                f"les fichiers et le code sont ceux de la version {made}, qui a été retirée : {current} reste la "
+                f"version courante tant qu'ils ne changent pas (« csp rollback {made} » la remet)"
+            )
+        return dg.MaterializeResult(metadata={"version": current, "nouvelle": False})
     # Writers bring GDAL, GeoPandas and Matplotlib with them: late, a run with nothing to publish does without.
     from assets.release.assemble import stage
     from outputs.carte import OVERVIEW, MapText, render_map
@@ -128,7 +138,7 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
     counts = {f"{source}|{code}": n for source, codes in stored.comptages.code.items() for code, n in codes.items()}
     version = next_version(releases, case.date_reference.date())
     files = (gate.VERDICT_FILE, gate.REPORT_FILE, gate.ISSUES_FILE, gate.DATA_DOCS)
-    context = case.context(gate.summary(stored), counts)
+    context = case.context(gate.summary(stored), counts, stored.couverture)
     credits = {s.id: credit(s) for s in context.sources if s.fichiers}
 
     def overview(folder: Path) -> None:
@@ -150,7 +160,7 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
         frames,
         all_contracts(),
         context,
-        files=qualite | {"metadonnees/dictionnaire.md": dictionary(all_contracts())},
+        files=qualite,
         products=[overview],
     )
     path = promote(staging, releases, version)

@@ -7,15 +7,19 @@ Writing is `assemble`; gathering the facts is `gate`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from assets.raw.ingest import SourceState
 from assets.release.manifest import Code, Source, SourceFile, SourceLicence, Verdict, inputs_fingerprint
+from quality.coverage import Coverage
 from sources.spec import SourceSpec
 
 #: The licence of every file of a release; a table under another licence is published apart.
 LICENCE = "lov2"
 LICENCE_TITLE = "Licence Ouverte 2.0 (Etalab)"
+#: The written method, which a release carries; an installation without the docs folder does without.
+METHOD = Path(__file__).parents[2] / "docs" / "methode.md"
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class ReleaseContext:
     sources: tuple[Source, ...]
     verdict: Verdict
     comptages: Mapping[str, int] = field(default_factory=dict)
+    couverture: tuple[Coverage, ...] = ()  # of the counters, by département
+    methode: str | None = None  # the written method, in Markdown
     parameters: Any = None  # JSON-able: what else changes the result (acceptances, options)
 
     @property

@@ -15,10 +15,11 @@ from assets.raw.ingest import SourceState, issues_table, read_state
 from assets.referentiel.personnel import personal_results
 from assets.referentiel.terrain import correction_issues
 from assets.release import scope
-from assets.release.context import ReleaseContext, describe_source
+from assets.release.context import METHOD, ReleaseContext, describe_source
 from assets.release.manifest import Code
 from assets.release.manifest import Verdict as VerdictSummary
 from assets.release.versions import find, latest, next_version
+from outputs.metadata.publication import publication
 from pipeline.foundations import fingerprint
 from pipeline.foundations.errors import CspError, QualityRefused, WrongUse
 from pipeline.foundations.issues import concat_issues
@@ -27,6 +28,7 @@ from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
 from quality.acceptances import apply_acceptances, load_acceptances
 from quality.contract import all_contracts
+from quality.coverage import Coverage, measure
 from quality.data_docs import DataDocs
 from quality.report import ReportContext, write_issues_csv, write_report
 from quality.results import RuleResult, number
@@ -51,7 +53,13 @@ DATA_DOCS = "data_docs"
 #: For a context whose fingerprint alone is wanted: it does not depend on the verdict.
 NO_VERDICT = VerdictSummary(statut="", cle="", comptes={})
 _ACCESS = "access__acces_communes"
-_ISSUE_TABLES = ("territories__issues", "territories__carreaux_issues", "referentiel__issues", "access__issues")
+_ISSUE_TABLES = (
+    "territories__issues",
+    "territories__carreaux_issues",
+    "territories__contexte_issues",
+    "referentiel__issues",
+    "access__issues",
+)
 
 
 @dataclass(frozen=True)
@@ -74,14 +82,19 @@ class Case:
         """Sources whose new version was refused for having too few rows, and how many it had."""
         return {name: s.sous_minimum for name, (_, s) in self.sources.items() if s.sous_minimum is not None}
 
-    def context(self, verdict: VerdictSummary, counts: Mapping[str, int] | None = None) -> ReleaseContext:
+    def context(
+        self,
+        verdict: VerdictSummary,
+        counts: Mapping[str, int] | None = None,
+        coverage: tuple[Coverage, ...] = (),
+    ) -> ReleaseContext:
         """What the release will say of itself."""
         label = " — DONNÉES FICTIVES" if self.fictional else ""
-        described = "Points d'accueil des services publics en France, vérifiés et datés, et distance à chacun d'eux."
         warning = " Département imaginaire : aucune de ces données n'est réelle." if self.fictional else ""
+        method = METHOD.read_text(encoding="utf-8") if METHOD.is_file() else None
         return ReleaseContext(
-            titre=f"Carto Services Publics{label}",
-            description=described + warning,
+            titre=f"{publication().titre}{label}",
+            description=publication().resume + warning,
             fictif=self.fictional,
             perimetre=self.departements,
             date_reference=self.date_reference,
@@ -92,7 +105,14 @@ class Case:
             ),
             verdict=verdict,
             comptages=counts or {},
-            parameters={"tables": dict(self.inputs), "refusees": self.refused, "fictif": self.fictional},
+            couverture=coverage,
+            methode=method,
+            parameters={
+                "tables": dict(self.inputs),
+                "refusees": self.refused,
+                "fictif": self.fictional,
+                "methode": None if method is None else fingerprint.of_values(method),
+            },
         )
 
 
@@ -169,7 +189,7 @@ def pronounce(workspace: Workspace, case: Case) -> Verdict:
     snapshots = {name: state.empreinte for name, (_, state) in case.sources.items()}
     results = apply_acceptances(results, load_acceptances(workspace.root.acceptances), snapshots)
 
-    verdict = judge(key, results, counts=counts, sources=statuses)
+    verdict = judge(key, results, counts=counts, sources=statuses, coverage=measure(frames))
     issues = _issues(workspace, case)
     write_issues_csv(issues, folder / ISSUES_FILE)
     context = case.context(summary(verdict))

@@ -108,6 +108,7 @@ class Manifest(_Strict):
     code: Code
     empreinte: str  # `inputs_fingerprint`
     verdict: Verdict
+    precedente: str | None = None  # the version it follows, that `changements/` compares it with
     sources: tuple[Source, ...]
     tables: tuple[Table, ...]
     comptages: Mapping[str, int]
@@ -125,8 +126,12 @@ def inputs_fingerprint(
         code: fingerprint of the code (`pipeline.foundations.fingerprint.of_code`).
         parameters: anything else JSON-able that changes the result (acceptances, options).
     """
-    used = {s.id: sorted((f.ressource, f.sha256) for f in s.fichiers) for s in sources}
-    return fingerprint.of_values(code, used, sorted(perimetre), parameters)
+    return fingerprint.of_values(code, used_files(sources), sorted(perimetre), parameters)
+
+
+def used_files(sources: Iterable[Source]) -> dict[str, list[tuple[str, str]]]:
+    """By source, the resource and digest of each file used."""
+    return {s.id: sorted((f.ressource, f.sha256) for f in s.fichiers) for s in sources}
 
 
 def release_file(folder: Path, path: Path) -> ReleaseFile:

@@ -1,15 +1,23 @@
-"""`NOTES.md`: the release told in French to the person who opens its folder. Only what the manifest says."""
+"""`NOTES.md`: the release told in French to the person who opens its folder. Only what the manifest says, and the
+changes as they were told."""
 
 from assets.release.manifest import Manifest, Source
 
 _FILES = """\
+- `index.html` : la page de la version, à ouvrir dans un navigateur ; elle mène à tout le reste.
 - `geoparquet/` : une table par fichier, GeoParquet 1.1 (Parquet simple sans géométrie), WGS84, trié dans l'espace.
 - `carto-services-publics.gpkg` : les mêmes tables en un GeoPackage, à ouvrir dans QGIS, libellés français
   des colonnes compris.
 - `csv/` : les mêmes tables sans géométrie ; UTF-8, virgule, codes en texte, listes séparées par `|`. Une cellule de
   texte qui commence comme une formule (`=`, `+`, `-`, `@`) y est précédée d'une apostrophe, numéros de téléphone
   compris.
-- `carte/apercu.png` : la version en une image. `metadonnees/dictionnaire.md` : chaque colonne de chaque table.
+- `carte/apercu.png` : la version en une image.
+- `metadonnees/` : le dictionnaire de chaque colonne de chaque table (`dictionnaire.html`, `dictionnaire.md`), la méthode
+  (`methode.html`), l'origine de chaque fichier source (`provenance.json`), les fiches pour les catalogues (DCAT-AP,
+  ISO 19139, STAC). `datapackage.json` : les tables pour les outils Frictionless.
+- `changements/` : ce qui change depuis la version précédente, en phrases (`notes.md`) et ligne à ligne
+  (`diff.parquet`) ; les identifiants jamais donnés (`registre.parquet`) et les enregistrements qu'ils désignent
+  (`ponts.parquet`).
 - `qualite/` : le verdict des contrôles et la liste des anomalies.
 - `manifest.json` : tout ce qui précède, pour les machines. `SHA256SUMS` : `sha256sum --check SHA256SUMS` dit si la
   copie est intacte.
@@ -23,8 +31,12 @@ _STATES = {
 }
 
 
-def notes(manifest: Manifest) -> str:
-    """Markdown text; the same manifest gives the same text."""
+def notes(manifest: Manifest, changes: str) -> str:
+    """Markdown text; the same manifest and changes give the same text.
+
+    Args:
+        changes: what changed since the release before, in Markdown (`changes.write`).
+    """
     lines = [f"# {manifest.titre}, version {manifest.version}", ""]
     if manifest.fictif:
         lines += ["> **Données fictives.** Jeu de démonstration : ni les lieux ni les services n'existent.", ""]
@@ -36,6 +48,9 @@ def notes(manifest: Manifest) -> str:
         + "".join(f", {name} : {count}" for name, count in sorted(manifest.verdict.comptes.items()))
         + ".",
         "",
+        "## Ce qui change",
+        "",
+        changes,
         "## Tables",
         "",
         "| table | contenu | lignes |",

@@ -4,6 +4,8 @@
     releases/.latest-<version>           intention: once <version> is there, `latest` is to point to it
     releases/<version>/                  promoted, files read-only
     releases/latest -> <version>         relative symbolic link
+    releases/journal.jsonl               what was done, and when (`journal`)
+    releases/catalog.json                the releases there are, for STAC readers (`catalogue`)
 
 Every visible change is one rename on one file system, after the bytes are on disk. The intention is made before the
 release appears: a process killed between the two is caught up by the next `settle`. Files are made read-only so that
@@ -19,8 +21,14 @@ import stat
 import time
 from pathlib import Path
 
-from assets.release.manifest import SUMS, check_sums, files_of, load_manifest
-from assets.release.versions import LATEST, find, latest, list_releases, order
+from assets.release.catalogue import write_catalogue
+from assets.release.changes.check import check_changes, read_changes
+from assets.release.changes.edition import Edition
+from assets.release.journal import Entry, sums_given, write_entry
+from assets.release.manifest import SUMS, Manifest, check_sums, files_of, load_manifest
+from assets.release.retention import sweep
+from assets.release.versions import LATEST, find, latest, list_releases, order, previous
+from pipeline.foundations import fingerprint
 from pipeline.foundations.errors import QualityRefused, WrongUse
 
 _STAGING = ".staging-"
@@ -50,22 +58,27 @@ def promote(staging: Path, releases: Path, version: str) -> Path:
         The folder of the release.
 
     Raises:
-        QualityRefused: the folder is not intact, is of another version, or another release has that version.
+        QualityRefused: the folder is not intact, is of another version, does not tell truly what changed since the
+            current release, or another release has, or once had, that version.
         WrongUse: the folder is not in `releases`, or `latest` is not a symbolic link.
     """
     order(version)
     _check_place(staging, releases)
     check_sums(staging)
-    if (found := load_manifest(staging).version) != version:
+    manifest = load_manifest(staging)
+    if manifest.version != version:
         raise QualityRefused(
             f"release folder {staging.name}",
             expected=f"a manifest of version {version}",
-            found=found,
+            found=manifest.version,
             remedy="promote it under its own version, or stage it again",
         )
     target = releases / version
     if target.exists():
         return _same_again(staging, releases, version)
+    if sums_given(releases).get(version, _sums(staging)) != _sums(staging):
+        raise _taken(version, "one of other content, removed since")
+    _check_story(staging, releases, manifest)
     _seal(staging)
     _intend(releases, version)
     try:
@@ -77,6 +90,7 @@ def promote(staging: Path, releases: Path, version: str) -> Path:
         raise
     _sync(releases)
     _fulfil(releases, version)
+    write_entry(releases, Entry(action="promotion", version=version, sommes=_sums(target)))
     return target
 
 
@@ -100,20 +114,33 @@ def settle(releases: Path) -> list[str]:
         if _abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
             done.append(f"{folder.name} : travail interrompu, effacé")
+    sweep(releases)
+    given = sums_given(releases)
+    for version in list_releases(releases):
+        if version not in given:
+            write_entry(releases, Entry(action="promotion", version=version, sommes=_sums(releases / version)))
+            done.append(f"publication {version} : inscrite au journal")
+    write_catalogue(releases)
     return done
 
 
-def point_latest(releases: Path, version: str) -> None:
+def point_latest(releases: Path, version: str, reason: str | None = None) -> None:
     """Make `latest` point to a release already there, older ones included (to withdraw a faulty one).
+
+    Args:
+        reason: why, for those who read the journal.
 
     Raises:
         WrongUse: there is no such release; those present are listed.
     """
-    find(releases, version)
+    version = find(releases, version).name
     _check_pointer(releases)
+    since = latest(releases)
     _intend(releases, version)
     (releases / f"{_INTENTION}{version}").replace(releases / LATEST)
     _sync(releases)
+    write_entry(releases, Entry(action="pointeur", version=version, depuis=since, motif=reason))
+    write_catalogue(releases)
 
 
 def _check_place(staging: Path, releases: Path) -> None:
@@ -138,6 +165,21 @@ def _check_pointer(releases: Path) -> None:
         )
 
 
+def _check_story(staging: Path, releases: Path, manifest: Manifest) -> None:
+    """A release that follows another says which one, and what changed; both are held against its tables."""
+    current = previous(releases, manifest.version)
+    if manifest.precedente != current:
+        raise QualityRefused(
+            f"release folder {staging.name}",
+            expected=f"a release that follows {current}, the current one" if current else "a first release",
+            found=f"one that follows {manifest.precedente or 'none'}",
+            remedy="stage it again: what it says of changes is not about the release it would replace",
+        )
+    if current is not None:
+        before, after = Edition.promoted(find(releases, current)), Edition.promoted(staging)
+        check_changes(before, after, read_changes(staging))
+
+
 def _same_again(staging: Path, releases: Path, version: str) -> Path:
     target = releases / version
     if (target / SUMS).read_bytes() != (staging / SUMS).read_bytes():
@@ -147,6 +189,10 @@ def _same_again(staging: Path, releases: Path, version: str) -> Path:
     _intend(releases, version)
     _fulfil(releases, version)
     return target
+
+
+def _sums(folder: Path) -> str:
+    return fingerprint.of_file(folder / SUMS)
 
 
 def _taken(version: str, found: str) -> QualityRefused:
@@ -184,6 +230,7 @@ def _fulfil(releases: Path, version: str) -> None:
     else:
         link.unlink(missing_ok=True)
     _sync(releases)
+    write_catalogue(releases)
 
 
 def _sync(path: Path) -> None:

@@ -8,6 +8,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from assets.scenarios.tables import ATLAS
+from assets.tension.tables import MADE as INDICATORS
+from assets.tension.tables import REFERENCES
+from assets.territories import context_tables as context
+from assets.territories.levels import LEVELS
 from pipeline.foundations.tables import TableStore
 
 #: Tables of a release, in the order layers are listed, and how each is cut.
@@ -15,8 +20,15 @@ _BY_COUNTER = ("referentiel__implantations", "referentiel__permanences", "refere
 _BY_PLACE = "referentiel__lieux"
 _BY_ID = ("referentiel__provenance", "referentiel__conflits")
 #: Carried whole whatever the perimeter: a release of one département must not forget the ids of the others.
-_NATIONAL = ("referentiel__registre", "referentiel__ponts")
+_NATIONAL = ("referentiel__registre", "referentiel__ponts", REFERENCES)
 _BY_DEPARTEMENT = ("access__distances", "access__acces_communes", "access__isochrones")
+#: Of every level: communes of the perimeter and what they are part of; départements, régions and the country whole, for
+#: there is nothing to compare a département with otherwise.
+_BY_TERRITORY = {
+    **dict.fromkeys((name for name in INDICATORS if name != REFERENCES), "territoire"),
+    **dict.fromkeys((context.ZONES, context.CONTEXT_ZONES), "code"),
+}
+_WHOLE_LEVELS = ("departement", "region", "france")
 
 
 def inputs(tables: TableStore, departements: Sequence[str]) -> dict[str, str]:
@@ -30,6 +42,9 @@ def inputs(tables: TableStore, departements: Sequence[str]) -> dict[str, str]:
         _BY_PLACE,
         *_BY_ID,
         *_NATIONAL,
+        *_BY_TERRITORY,
+        *ATLAS,
+        *(context.MEMBERSHIP, context.CONTEXT, context.QPV),
         "territories__communes",
         "territories__epci",
         "territories__departements",
@@ -56,4 +71,37 @@ def released_tables(tables: TableStore, departements: Sequence[str]) -> dict[str
         "territories__departements": departements_table.filter(pl.col("code").is_in(wanted)),
         **{name: tables.read(name).filter(pl.col("point_accueil_id").is_in(ids)) for name in _BY_ID},
         **{name: tables.read(name) for name in _NATIONAL},
+        **{name: tables.read(name).filter(pl.col("code_departement").is_in(wanted)) for name in ATLAS},
+        **{n: _of_territories(tables.read(n), tables, wanted, column) for n, column in _BY_TERRITORY.items()},
+        **_of_communes(tables, communes["code"]),
     }
+
+
+def _of_communes(tables: TableStore, communes: pl.Series) -> dict[str, pl.DataFrame]:
+    """What is said of each commune of the perimeter, and the quartiers that touch one."""
+    here = communes.implode()
+    qpv = tables.read(context.QPV)
+    touching = qpv.explode("communes").filter(pl.col("communes").is_in(here))["code"]
+    return {
+        context.MEMBERSHIP: tables.read(context.MEMBERSHIP).filter(pl.col("code").is_in(here)),
+        context.CONTEXT: tables.read(context.CONTEXT).filter(pl.col("code_insee").is_in(here)),
+        context.QPV: qpv.filter(pl.col("code").is_in(touching.implode())),
+    }
+
+
+def _of_territories(
+    frame: pl.DataFrame, tables: TableStore, departements: Sequence[str], territory: str
+) -> pl.DataFrame:
+    """Rows of the territories that hold a commune of the perimeter, and those of the levels kept whole.
+
+    Args:
+        territory: column of the territory's code, in its `niveau`.
+    """
+    here = tables.read("territories__appartenance").filter(pl.col("departement").is_in(list(departements)))
+    cut = {niveau: column for niveau, column in LEVELS.items() if niveau not in _WHOLE_LEVELS}
+    kept = pl.concat(
+        here.select(pl.lit(niveau).alias("niveau"), pl.col(column).alias(territory)).drop_nulls().unique()
+        for niveau, column in cut.items()
+    )
+    whole = frame.filter(pl.col("niveau").is_in(_WHOLE_LEVELS))
+    return pl.concat([whole, frame.join(kept, on=["niveau", territory], how="semi")]).sort(frame.columns[:4])

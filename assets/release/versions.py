@@ -1,13 +1,16 @@
 """Calendar versions of releases and the looking up of one: `2026.03.15`, then `2026.03.15.1`… the same day.
 
-Reading only; putting a release in place and moving `latest` is `promote`.
+Reading only; putting a release in place and moving `latest` is `promote`. A release newer than the one `latest` points
+to has been withdrawn: the pointer goes forward by itself, and back only when somebody says so.
 """
 
 import re
 from datetime import date
 from pathlib import Path
 
-from assets.release.manifest import MANIFEST, Manifest, load_manifest
+from assets.release.context import ReleaseContext
+from assets.release.journal import sums_given
+from assets.release.manifest import MANIFEST, Manifest, load_manifest, used_files
 from pipeline.foundations.errors import WrongUse
 
 LATEST = "latest"
@@ -81,15 +84,50 @@ def read_manifest(releases: Path, version: str = LATEST) -> Manifest:
     return load_manifest(find(releases, version))
 
 
-def unchanged_since(releases: Path, empreinte: str) -> str | None:
-    """The current release when it is made from the very same inputs: there is nothing new to publish."""
+def previous(releases: Path, version: str) -> str | None:
+    """The release that `version` follows: the current one, or the one it followed when it is the current one."""
     current = latest(releases)
-    return current if current and read_manifest(releases, current).empreinte == empreinte else None
+    return read_manifest(releases, current).precedente if current == version else current
+
+
+def withdrawn(releases: Path) -> list[str]:
+    """Releases newer than the current one, oldest first."""
+    current = latest(releases)
+    return [v for v in list_releases(releases) if current is not None and order(v) > order(current)]
+
+
+def already_made(releases: Path, context: ReleaseContext) -> str | None:
+    """The release that has already been made from these inputs, when there is nothing new to publish.
+
+    It is the current one; or one that was withdrawn, which must not come back by itself under another version. Of a
+    withdrawn one, files, code and perimeter are compared: tables carry the memory of the release before them, which is
+    no longer the same.
+    """
+    current = latest(releases)
+    if current is None:
+        return None
+    if read_manifest(releases, current).empreinte == context.empreinte:
+        return current
+    for version in reversed(withdrawn(releases)):
+        manifest = read_manifest(releases, version)
+        same = (
+            manifest.code.empreinte == context.code.empreinte
+            and sorted(manifest.perimetre) == sorted(context.perimetre)
+            and used_files(manifest.sources) == used_files(context.sources)
+        )
+        if same:
+            return version
+    return None
 
 
 def next_version(releases: Path, day: date) -> str:
-    """The first version of that day, or the next rank when that day already has releases."""
-    ranks = [order(v)[3] for v in list_releases(releases) if order(v)[:3] == (day.year, day.month, day.day)]
+    """The first version of that day, or the next rank when that day already has releases, removed ones included.
+
+    Raises:
+        QualityRefused: the journal, which says which ones were removed, is unreadable.
+    """
+    given = {*list_releases(releases), *sums_given(releases)}
+    ranks = [order(v)[3] for v in given if order(v)[:3] == (day.year, day.month, day.day)]
     base = f"{day:%Y.%m.%d}"
     return f"{base}.{max(ranks) + 1}" if ranks else base
 

@@ -1,4 +1,4 @@
-"""Service baskets (METHODS 4.4): how long, how complete, what is missing, and how much is in one place.
+"""Service baskets (METHODS 4.4) seen from origins: how long, how complete, what is missing, how much is in one place.
 
 From the time of each origin to each typology, and for the last from pairs. Times are those of `access`; nothing here
 knows roads or counters.
@@ -12,14 +12,13 @@ from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from numba import njit
 from pydantic import Field, model_validator
 
 from assets.referentiel.typology import typologies
 from assets.tension.config import Strict, load
 from assets.tension.decay import Minutes, seconds
-from assets.tension.pairs import Floats, Pairs
+from assets.tension.pairs import Bools, Floats, Pairs
 from pipeline.foundations.errors import WrongUse
 
 _FILE = Path(__file__).with_name("paniers.yml")
@@ -175,77 +174,19 @@ def _with_substitutes(service: Service, times: Mapping[str, Floats], held: set[s
     return time, credit
 
 
-def by_zone(basket_score: Score, zones: pl.Series, population: Floats) -> pl.DataFrame:
-    """Sum a basket up by zone, weighted by people: one row per zone, sorted.
-
-    Columns: the zone, `population`, `population_inconnue` (people whose basket is unknown, left out of what follows),
-    `sans_acces_pct` (no way to one service or more, left out of the mean time only), `temps_moyen_min`,
-    `temps_maillon_faible_min` (mean of the worst links), `couverture_pct` (mean of k), `panier_complet_pct` (k = 1) and
-    `panier_80_pct` (k ≥ 0.8). Null where nobody is left.
-
-    Args:
-        zones: (n,) zone of each origin.
-        population: (n,) people; NaN weighs nothing.
-    """
-    k, time = basket_score.coverage, basket_score.time
-    frame = pl.DataFrame(
-        {
-            zones.name: zones,
-            "_all": np.nan_to_num(population),
-            "_k": k,
-            "_time": time / 60,
-            "_worst": basket_score.worst / 60,
-        }
-    ).with_columns(pl.when(pl.col("_k").is_nan()).then(0.0).otherwise("_all").alias("_known"))
-    known, reached = pl.col("_known"), pl.when(pl.col("_time").is_finite()).then("_known").otherwise(0.0)
-
-    def mean(value: pl.Expr, weight: pl.Expr) -> pl.Expr:
-        return pl.when(weight.sum() > 0).then(pl.when(weight > 0).then(value * weight).sum() / weight.sum())
-
-    return (
-        frame.group_by(zones.name)
-        .agg(
-            pl.col("_all").sum().alias("population"),
-            (pl.col("_all") - known).sum().alias("population_inconnue"),
-            (100 * mean(pl.col("_time").is_infinite().cast(pl.Float64), known)).alias("sans_acces_pct"),
-            mean(pl.col("_time"), reached).alias("temps_moyen_min"),
-            mean(pl.col("_worst"), reached).alias("temps_maillon_faible_min"),
-            (100 * mean(pl.col("_k"), known)).alias("couverture_pct"),
-            (100 * mean((pl.col("_k") >= 1 - _ROUNDING).cast(pl.Float64), known)).alias("panier_complet_pct"),
-            (100 * mean((pl.col("_k") >= ALMOST_FULL - _ROUNDING).cast(pl.Float64), known)).alias("panier_80_pct"),
-        )
-        .sort(zones.name)
-    )
+def covers(basket_score: Score, share: float) -> Bools:
+    """Whether at least a share of the basket is within its thresholds (n,); never where coverage is unknown."""
+    return np.asarray(basket_score.coverage >= share - _ROUNDING)
 
 
-def missing_services(basket_score: Score, zones: pl.Series, population: Floats) -> pl.DataFrame:
-    """For each zone, the services not within their threshold, the one that lacks to most people first.
-
-    Columns: the zone, `typologie`, `habitants_sans` (neither it nor a substitute in time), `habitants_substitut` (only
-    a substitute in time). Services that lack to nobody have no row; unknown times count nowhere.
+def lacks(basket_score: Score, service: int) -> tuple[Bools, Bools]:
+    """Whether a service is not in time at all (n,), and whether only a substitute is; neither where it is unknown.
 
     Args:
-        zones, population: as in `by_zone`.
+        service: its row in the services scored.
     """
-    people = np.nan_to_num(population)
-    parts = [
-        pl.DataFrame(
-            {
-                zones.name: zones,
-                "typologie": pl.repeat(service.typologie, len(zones), eager=True),
-                "habitants_sans": people * (credit <= _ROUNDING),
-                "habitants_substitut": people * ((credit > _ROUNDING) & (credit < 1 - _ROUNDING)),
-            }
-        )
-        .group_by(zones.name, "typologie")
-        .agg(pl.col("habitants_sans", "habitants_substitut").sum())
-        for service, credit in zip(basket_score.services, basket_score.credit.T, strict=True)
-    ]
-    return (
-        pl.concat(parts)
-        .filter(pl.col("habitants_sans") + pl.col("habitants_substitut") > 0)
-        .sort(zones.name, "habitants_sans", "habitants_substitut", "typologie", descending=[False, True, True, False])
-    )
+    credit = basket_score.credit[:, service]
+    return credit <= _ROUNDING, (credit > _ROUNDING) & (credit < 1 - _ROUNDING)
 
 
 def reachable_in_one_place(

@@ -44,8 +44,9 @@ class Public(Strict):
 
 
 class Equity(Strict):
-    """The line of FGT, in minutes, its powers, and the bound of a gap."""
+    """Which typologies are measured, the line of FGT in minutes, its powers, and the bound of a gap."""
 
+    typologies: tuple[str, ...] = Field(min_length=1)
     seuil_min: Minutes
     alphas: tuple[Annotated[float, Field(ge=0, le=10)], ...] = Field(min_length=1)
     ecart_max: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -55,6 +56,7 @@ class Methods(Strict):
     """`methodes.yml`."""
 
     methodes: tuple[Method, ...] = Field(min_length=1)
+    part_mesuree_min: Annotated[float, Field(gt=0, le=1)]
     publics: Mapping[str, Public]
     equite: Equity
 
@@ -67,8 +69,9 @@ class Methods(Strict):
         codes = [m.code for m in self.methodes]
         if len(set(codes)) != len(codes):
             raise ValueError("methodes: a code is there twice")
-        if unknown := [t for t in self.publics if t not in typologies().labels]:
-            raise ValueError(f"publics: {', '.join(unknown)} not in typologies.yml")
+        for name, labels in (("publics", self.publics), ("equite.typologies", self.equite.typologies)):
+            if unknown := [t for t in labels if t not in typologies().labels]:
+                raise ValueError(f"{name}: {', '.join(unknown)} not in typologies.yml")
         counted = all_contracts()["territories__carreaux"].polars_schema
         if unknown := sorted({c for p in self.publics.values() for c in p.colonnes} - set(counted)):
             raise ValueError(f"publics: {', '.join(unknown)} not a column of territories__carreaux")

@@ -82,6 +82,7 @@ class Robustness(Strict):
     tirages: Annotated[int, Field(ge=1, le=5000)]
     concentration: Weight
     quantiles: Shares
+    vitesses: tuple[Annotated[float, Field(ge=0.5, le=2)], ...]
     probabilite_robuste: Share
 
 

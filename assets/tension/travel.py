@@ -1,28 +1,142 @@
-"""Times of `access__temps` as arrays by typology, where "no way there" and "unknown" are kept apart."""
+"""Times and pairs by road, as `access` wrote them, turned into arrays typology by typology.
 
+"No way there" (inf) and "unknown" (NaN) are kept apart. Nothing is computed again.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
 import polars as pl
+from numba import njit
 
 from assets.access.times_table import NO_WAY
-from assets.tension.pairs import Floats
+from assets.tension.pairs import Bools, Floats, Ints, Longs, Pairs
+from assets.tension.people import People
+from pipeline.foundations.errors import CspError
+
+MEASURE = "route"
+_NO_WAY, _UNKNOWN = -1, -2
 
 
-def times_by_typology(times: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Floats]]:
-    """Origins, and seconds from each to its nearest counter of each typology.
+class RoadTimes:
+    """Times by road from the origins of some départements: what `measures` reads.
 
     Args:
-        times: `origine_id, code_insee, population, typologie, temps_route_s, statut` of `access__temps`; every origin
-            has a row for every typology.
+        people: origins of those départements.
+        counters: `access.places.COUNTER_SCHEMA`, sorted by `point_accueil_id`.
+        typologies: in the order of the rows of `access__temps`.
+        times: `origine_id, typologie, temps_route_s, statut, hors_departement` of each département, in their order.
+        pairs: `origine_id, point_accueil_id, temps_route_s` of each département, in their order.
 
-    Returns:
-        `origine_id, code_insee, population` (n rows, sorted by id), and for each typology (n,) seconds: inf where the
-        road network has no way to one, NaN where the time is unknown (no network, no position, no counter at all).
+    Raises:
+        CspError: a département whose rows are not every origin times every typology.
     """
-    origins = times.select("origine_id", "code_insee", "population").unique("origine_id").sort("origine_id")
-    no_way = (pl.col("statut") == NO_WAY) & pl.col("temps_route_s").is_null()
-    second = pl.when(no_way).then(float("inf")).otherwise(pl.col("temps_route_s").cast(pl.Float64))
-    rows = times.select("origine_id", "typologie", second.alias("s"))
-    arrays = {}
-    for (typology,), part in rows.group_by("typologie", maintain_order=True):
-        joined = origins.join(part, on="origine_id", how="left", maintain_order="left")
-        arrays[str(typology)] = joined["s"].fill_null(float("nan")).to_numpy().copy()
-    return origins, arrays
+
+    mesure = MEASURE
+
+    def __init__(
+        self,
+        people: People,
+        counters: pl.DataFrame,
+        typologies: Sequence[str],
+        times: Iterable[pl.DataFrame],
+        pairs: Iterable[pl.DataFrame],
+    ) -> None:
+        self.people = people
+        self._rank = {t: i for i, t in enumerate(typologies)}
+        shape = (len(typologies), people.number)
+        self._seconds: Ints = np.full(shape, _UNKNOWN, dtype=np.int32)
+        self._outside: Bools = np.zeros(shape, dtype=np.bool_)
+        ids = people.frame.select("origine_id", pl.int_range(pl.len(), dtype=pl.Int32).alias("_o"))
+        for frame in times:
+            self._read_times(frame, ids, typologies)
+        known = counters.select(
+            "point_accueil_id",
+            pl.int_range(pl.len(), dtype=pl.Int32).alias("_c"),
+            pl.col("typologie").replace_strict(self._rank, default=-1, return_dtype=pl.Int16).alias("_t"),
+        )
+        self._typology: npt.NDArray[np.int16] = known["_t"].to_numpy()
+        self._parts = [_by_typology(frame, ids, known, len(typologies)) for frame in pairs]
+
+    def nearest(self, typology: str) -> tuple[Floats, Bools]:
+        """Seconds to the nearest implantation (n,): inf without a way, NaN where unknown; whether it is in another
+        département.
+        """
+        whole = self._seconds[self._rank[typology]]
+        seconds = np.where(whole == _NO_WAY, np.inf, whole.astype(np.float64))
+        seconds[whole == _UNKNOWN] = np.nan
+        return seconds, self._outside[self._rank[typology]]
+
+    def pairs(self, typology: str) -> tuple[Pairs, Ints]:
+        """Pairs with the counters of every kind of a typology, and the rows of those counters."""
+        rank = self._rank[typology]
+        rows = np.flatnonzero(self._typology == rank).astype(np.int32)
+        chosen = [part[pointer[rank] : pointer[rank + 1]] for part, pointer in self._parts]
+        found = np.concatenate(chosen) if chosen else np.zeros((0, 3), dtype=np.int32)
+        renumbered = np.searchsorted(rows, found[:, 1]).astype(np.int32)
+        order = _by_counter(renumbered, len(rows))
+        found = found[order]
+        return Pairs(
+            np.ascontiguousarray(found[:, 0]),
+            renumbered[order],
+            np.ascontiguousarray(found[:, 2]),
+            self.people.number,
+            len(rows),
+        ), rows
+
+    def _read_times(self, frame: pl.DataFrame, ids: pl.DataFrame, typologies: Sequence[str]) -> None:
+        t = len(typologies)
+        firsts = frame[::t].select("origine_id")
+        each, every = np.repeat(np.arange(firsts.height), t), np.tile(np.arange(t), firsts.height)
+        if (
+            frame.height % t
+            or not firsts["origine_id"].gather(each).equals(frame["origine_id"])
+            or not pl.Series(typologies, dtype=pl.String).gather(every).equals(frame["typologie"])
+        ):
+            raise CspError(
+                "travel times",
+                expected=f"rows of every origin, {t} typologies each in the order of typologies.yml",
+                found=f"{frame.height} rows, {', '.join(frame['typologie'].head(3).to_list())} first",
+                remedy="make the measures of access again",
+            )
+        second = (
+            pl.when(pl.col("temps_route_s").is_not_null())
+            .then(pl.col("temps_route_s"))
+            .when(pl.col("statut") == NO_WAY)
+            .then(_NO_WAY)
+            .otherwise(_UNKNOWN)
+        )
+        values = frame.select(second.cast(pl.Int32).alias("s"), pl.col("hors_departement").fill_null(False).alias("h"))
+        origins = firsts.join(ids, on="origine_id", how="left", maintain_order="left")["_o"]
+        kept = origins.is_not_null().to_numpy()
+        rows = origins.drop_nulls().to_numpy()
+        self._seconds[:, rows] = values["s"].to_numpy().reshape(-1, t)[kept].T
+        self._outside[:, rows] = values["h"].to_numpy().reshape(-1, t)[kept].T
+
+
+def _by_typology(frame: pl.DataFrame, ids: pl.DataFrame, known: pl.DataFrame, typologies: int) -> tuple[Ints, Longs]:
+    """Rows (m, 3) `origin, counter, seconds` by typology, then counter, then origin; and where each typology starts."""
+    rows = (
+        frame.join(ids, on="origine_id", how="inner")
+        .join(known, on="point_accueil_id", how="inner")
+        .filter(pl.col("_t") >= 0)
+        .sort("_t", "_c", "_o")
+    )
+    pointer = np.searchsorted(rows["_t"].to_numpy(), np.arange(typologies + 1)).astype(np.int64)
+    return rows.select("_o", "_c", pl.col("temps_route_s").cast(pl.Int32)).to_numpy(order="c"), pointer
+
+
+@njit(cache=True, nogil=True)
+def _by_counter(counter, size):  # type: ignore[no-untyped-def]
+    """Order of pairs by counter, those of one counter as they came."""
+    start = np.zeros(size + 1, dtype=np.int64)
+    for j in counter:
+        start[j + 1] += 1
+    for j in range(size):
+        start[j + 1] += start[j]
+    order = np.empty(len(counter), dtype=np.int64)
+    for p in range(len(counter)):
+        order[start[counter[p]]] = p
+        start[counter[p]] += 1
+    return order

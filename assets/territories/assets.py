@@ -6,7 +6,8 @@ import dagster as dg
 import polars as pl
 
 from assets.raw.ingest import read_state
-from assets.territories import geography, grid
+from assets.territories import context_tables, geography, grid
+from assets.territories.indicators import QUARTERS, settings
 from assets.territories.passage import passage
 from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.preview import preview
@@ -134,6 +135,59 @@ def carreaux(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeR
             "aperçu": dg.MetadataValue.md(preview(tables.head(name))),
             "recalculé": made[name][1],
             "source": source or "aucune",
+        }
+        yield dg.MaterializeResult(asset_key=name, metadata=metadata)
+
+
+_CONTEXT_DESCRIPTIONS = {
+    context_tables.MEMBERSHIP: "Territoires et zonages de chaque commune.",
+    context_tables.ZONES: "Territoires au-dessus de la commune : noms, communes, population.",
+    context_tables.QPV: "Quartiers prioritaires, rattachés aux communes en vigueur ; vide sans leur source.",
+    context_tables.CONTEXT: "Indicateurs de chaque commune, avec ce qui s'additionne.",
+    context_tables.CONTEXT_ZONES: "Indicateurs de chaque territoire, et la part qui en est inconnue.",
+}
+
+
+@dg.multi_asset(
+    name="contexte",
+    specs=[
+        dg.AssetSpec(
+            name,
+            deps=[
+                *context_tables.MADE_BEFORE,
+                *(f"raw__{source}" for source in (context_tables.COG, QUARTERS, *settings().lists)),
+            ],
+            description=text,
+            group_name="territories",
+            kinds={"parquet"},
+        )
+        for name, text in _CONTEXT_DESCRIPTIONS.items()
+    ],
+)
+def contexte(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult[None]]:
+    """Territories above communes, and indicators of all, from the lists of context that are held."""
+    tables = workspace.tables
+    known = settings()
+    held = context_tables.held(workspace.snapshots.root, known)
+
+    def compute() -> dict[str, pl.DataFrame]:
+        from assets.territories.context_stage import compute as indicators
+
+        reporter().step("territoires et indicateurs")
+        return indicators(tables, held, known)
+
+    made = tables.make(
+        [*context_tables.TABLES, context_tables.ISSUES],
+        inputs={n: tables.content(n) for n in held.tables},
+        parameters=[known.model_dump(mode="json"), dict(held.vintages)],
+        compute=compute,
+    )
+    for name in context_tables.TABLES:
+        metadata: dict[str, dg.RawMetadataValue] = {
+            "dagster/row_count": tables.height(name),
+            "aperçu": dg.MetadataValue.md(preview(tables.head(name))),
+            "recalculé": made[name][1],
+            "sources": ", ".join(held.vintages),
         }
         yield dg.MaterializeResult(asset_key=name, metadata=metadata)
 

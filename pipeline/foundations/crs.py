@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 #: EPSG code of each overseas territory, by département or collectivity code; metropolitan France (Corsica included) is
 #: MAINLAND. An overseas code that is not here (TAAF, Clipperton) has no system: nothing is measured there.
@@ -25,6 +25,8 @@ _OVERSEAS = {
 MAINLAND = 2154
 
 Floats = npt.NDArray[np.float64]
+#: `(xmin, ymin, xmax, ymax)`.
+Box = tuple[float, float, float, float]
 
 
 def epsg_of_departement(code: str) -> int | None:
@@ -36,6 +38,25 @@ def epsg_expr(departement: pl.Expr) -> pl.Expr:
     """`epsg_of_departement` over a column of département codes."""
     overseas = departement.replace_strict(_OVERSEAS, default=None, return_dtype=pl.Int32)
     return pl.when(departement.str.contains("^9[78]")).then(overseas).otherwise(pl.lit(MAINLAND, dtype=pl.Int32))
+
+
+def epsg_around(longitude: Floats, latitude: Floats) -> tuple[int, npt.NDArray[np.bool_]]:
+    """The projected system within whose legal area most WGS84 points lie, and which of them do; the mainland if none."""
+    best, inside = MAINLAND, np.zeros(len(longitude), dtype=np.bool_)
+    for epsg in dict.fromkeys((MAINLAND, *_OVERSEAS.values())):
+        xmin, ymin, xmax, ymax = _area_of_use(epsg)
+        held = (longitude >= xmin) & (longitude <= xmax) & (latitude >= ymin) & (latitude <= ymax)
+        if held.sum() > inside.sum():
+            best, inside = epsg, held
+    return best, inside
+
+
+@cache
+def _area_of_use(epsg: int) -> Box:
+    area = CRS.from_epsg(epsg).area_of_use
+    if area is None:
+        raise ValueError(f"EPSG:{epsg} has no area of use")
+    return area.west, area.south, area.east, area.north
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 _PACKAGES = ("pipeline", "assets", "sources", "quality", "outputs")
-_SUFFIXES = {".py", ".yml", ".json", ".sql", ".html", ".j2", ".css"}
+_SUFFIXES = {".py", ".yml", ".json", ".sql", ".html", ".j2", ".css", ".js"}
 # Libraries whose version can change the bytes of a table.
 _LIBRARIES = (
     "polars",

@@ -83,8 +83,8 @@ def _rows(world: World, corners: Floats, communes: Ints, households: Ints, seed:
             "code": [world.communes[i].code for i in communes.tolist()],
             "men": households,
             # The poor live in the largest towns and in the mountains; the old, in small and high communes.
-            "poverty": [_poverty(world.communes[i]) for i in communes.tolist()],
-            "age": [_age(world.communes[i]) for i in communes.tolist()],
+            "poverty": [poverty_of(world.communes[i]) for i in communes.tolist()],
+            "age": [age_of(world.communes[i]) for i in communes.tolist()],
         }
     )
     cells = (
@@ -127,11 +127,13 @@ def _rows(world: World, corners: Floats, communes: Ints, households: Ints, seed:
     )
 
 
-def _poverty(commune: Commune) -> float:
+def poverty_of(commune: Commune) -> float:
+    """Share of poor households: more in the largest towns and in the mountains."""
     return min(0.10 + 0.000_004 * commune.population + commune.altitude / 20_000, 0.35)
 
 
-def _age(commune: Commune) -> float:
+def age_of(commune: Commune) -> float:
+    """How old a commune is, from 0 to 1: more so where it is small and high."""
     size = math.pow(math.log10(max(commune.population, 1)), 1.5)
     return min(max(0.75 - 0.08 * size + commune.altitude / 4_000, 0.0), 1.0)
 

@@ -8,9 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.foundations.urls import mirror_file
-from sources.demo import grid, quirks, roads, wire_caf, wire_cog, wire_dila, wire_france_services, wire_lists
+from sources.demo import (
+    grid,
+    quirks,
+    roads,
+    wire_caf,
+    wire_cog,
+    wire_context,
+    wire_dila,
+    wire_france_services,
+    wire_lists,
+)
 from sources.demo.geography import World, build_world
 from sources.demo.months import Changes, edition_date, evolve
+from sources.demo.society import society
 from sources.demo.supply import Counter, Supply, build_supply
 from sources.registry import discover
 from sources.spec import SourceSpec
@@ -80,6 +91,7 @@ def write_mirror(
         writer.list(spec, _listed(spec, world, supply, assigned))
     writer.reference()
     writer.cells()
+    writer.context()
     keys = {**quirks.structural(world, supply), **plan.keys}
     feeds = {q.id: q.feed for q in quirks.QUIRKS} | {name: feed for name, (feed, _) in quirks.STRUCTURAL.items()}
     return DemoFacts(
@@ -263,3 +275,9 @@ class _Writer:
         for size, cells in (("200m", small), ("1km", grid.grid_1km(small))):
             url = specs[f"carreaux_{size}"].resource("france").url
             grid.write_delivery(self.path(url), f"carreaux_{size}_met.csv", cells)
+
+    def context(self) -> None:
+        """The tables of context and the quartiers prioritaires, which do not change from month to month either."""
+        specs = discover(_SOURCES)
+        wire_context.write_context(specs.values(), self.world, society(self.world, self.seed), self.path)
+        wire_context.write_quarters(specs["qpv"], self.world, self.path)

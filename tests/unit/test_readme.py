@@ -2,8 +2,11 @@
 
 import re
 import shlex
+import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 import duckdb
@@ -11,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from outputs import layout
+from outputs.metadata.index import examples
 from pipeline.cli import main
 from pipeline.foundations.errors import ExitCode
 from pipeline.foundations.paths import DataRoot
@@ -145,6 +149,28 @@ class TestOnARelease:
         assert len(names["counters"]) == len(names["table"])
         assert names["table"]["lieu_code_insee"].str.len().eq(5).all()
         assert len(names["communes"]) == 120
+
+    @pytest.mark.parametrize("example", examples(), ids=lambda e: e.langage)
+    def test_examples_of_the_page_of_the_release(self, release, example, monkeypatch, tmp_path):
+        assert unescape((release / "index.html").read_text(encoding="utf-8")).count(example.texte) == 1
+        subprocess.run(["cp", "-r", f"{release}/.", tmp_path], check=True)
+        monkeypatch.chdir(tmp_path)
+        if example.langage == "sql":
+            assert len(duckdb.sql(example.texte).fetchall()) == 10
+        elif example.langage == "python":
+            names = {}
+            exec(example.texte, names)  # noqa: S102 (the example of the page)
+            assert names["par_type"].sum() == len(names["points"]) == len(names["table"])
+            assert names["table"]["lieu_code_insee"].str.len().eq(5).all()
+        elif shutil.which("Rscript"):  # elsewhere, `test_metadata` holds its files, layers and columns
+            check = "stopifnot(nrow(communes) == 120, sum(par_type) == nrow(points))"
+            subprocess.run(["Rscript", "-e", example.texte + check], check=True, capture_output=True)
+
+    def test_links_of_the_page_of_the_release_lead_to_its_files(self, release):
+        page = (release / "index.html").read_text(encoding="utf-8")
+        links = [unquote(unescape(link)) for link in re.findall(r"(?:href|src)=\"([^\"#:]+)[\"#]", page)]
+        assert len(links) > 50
+        assert [link for link in links if not (release / link).is_file()] == []
 
     def test_sums_prove_a_copy(self, release):
         command = re.search(r"`(sha256sum --check SHA256SUMS)`", README).group(1)

@@ -15,10 +15,12 @@ import shapely
 from assets.raw.ingest import SourceState, UsedFile
 from assets.release import assemble
 from assets.release.assemble import stage
+from assets.release.catalogue import CATALOGUE
 from assets.release.context import ReleaseContext, describe_source
+from assets.release.journal import JOURNAL
 from assets.release.manifest import Code, Verdict, check_sums, files_of, load_manifest
 from assets.release.promote import promote, settle
-from assets.release.versions import latest, read_manifest, unchanged_since
+from assets.release.versions import already_made, latest, read_manifest
 from pipeline.foundations.errors import QualityRefused, WrongUse
 from quality.contract import Contract
 from sources.spec import SourceSpec
@@ -76,7 +78,7 @@ CONTRACTS = {
             "referentiel__implantations",
             ("service_id", "texte"),
             ("service_nom", "texte"),
-            ("sources", "liste_texte"),
+            ("reseaux", "liste_texte"),
             ("geometrie", "geometrie"),
             geometry={"type": "Point"},
         ),
@@ -94,7 +96,7 @@ def tables():
             {
                 "service_id": ["S2", "S1"],
                 "service_nom": ["=cmd", "Mairie d'Embrun"],
-                "sources": [["dila", "caf"], None],
+                "reseaux": [["dila", "caf"], None],
                 "geometrie": pl.Series([shapely.to_wkb(shapely.Point(6.5, 44.5)), None], dtype=pl.Binary),
             }
         ),
@@ -134,11 +136,20 @@ def test_everything_is_there_and_described(tmp_path, tables, context, quality):
         "NOTES.md",
         "SHA256SUMS",
         "carto-services-publics.gpkg",
+        "changements/notes.md",
         "csv/distances.csv",
         "csv/implantations.csv",
+        "datapackage.json",
         "geoparquet/distances.parquet",
         "geoparquet/implantations.parquet",
+        "index.html",
         "manifest.json",
+        "metadonnees/dcat.jsonld",
+        "metadonnees/dictionnaire.html",
+        "metadonnees/dictionnaire.md",
+        "metadonnees/iso19139.xml",
+        "metadonnees/provenance.json",
+        "metadonnees/stac/collection.json",
         "qualite/data_docs/index.html",
         "qualite/issues.csv",
         "qualite/verdict.json",
@@ -186,7 +197,7 @@ def test_promoted_then_nothing_new_until_the_inputs_change(tmp_path, tables, con
     promote(stage(tmp_path, V1, tables, CONTRACTS, context), tmp_path, V1)
     assert read_manifest(tmp_path).version == V1
     later = describe_source(SPEC, STATE, date_reference=datetime(2026, 2, 15, tzinfo=UTC), verified={"tout": WHEN})
-    assert unchanged_since(tmp_path, replace(context, sources=(later,)).empreinte) == V1
+    assert already_made(tmp_path, replace(context, sources=(later,))) == V1
     used = STATE.fichiers[0].model_copy(update={"sha256": "cd" * 32})
     fresh = describe_source(SPEC, STATE.model_copy(update={"fichiers": (used,)}), date_reference=WHEN)
     for changed in (
@@ -195,7 +206,7 @@ def test_promoted_then_nothing_new_until_the_inputs_change(tmp_path, tables, con
         replace(context, code=Code(version="0.1.0", empreinte="other")),
         replace(context, parameters={"seuil": 2}),
     ):
-        assert unchanged_since(tmp_path, changed.empreinte) is None
+        assert already_made(tmp_path, changed) is None
 
 
 def test_further_products_see_the_tables_and_are_summed(tmp_path, tables, context):
@@ -241,6 +252,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 import polars as pl
 from assets.release import assemble
+from assets.release.journal import JOURNAL
 from assets.release.manifest import Code, Verdict
 from quality.contract import Contract
 
@@ -266,4 +278,4 @@ def test_killed_while_staging_the_former_release_stands_and_the_next_run_succeed
     assert len(settle(tmp_path)) == 1
     promote(stage(tmp_path, V2, tables, CONTRACTS, context), tmp_path, V2)
     assert latest(tmp_path) == V2
-    assert sorted(p.name for p in tmp_path.iterdir()) == [V1, V2, "latest"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [V1, V2, CATALOGUE, JOURNAL, "latest"]

@@ -8,23 +8,32 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from assets.release import promote as module
+from assets.release.changes.check import DIFF, FOLDER
+from assets.release.changes.diff import TABLE
+from assets.release.journal import JOURNAL, read_journal
 from assets.release.manifest import Code, Manifest, Verdict, check_sums, write_manifest, write_sums
 from assets.release.promote import point_latest, promote, settle, staging_folder
-from assets.release.versions import latest, list_releases
+from assets.release.versions import latest, list_releases, previous
 from pipeline.foundations.errors import QualityRefused, WrongUse
+from quality.contract import all_contracts
 
 ROOT = Path(__file__).parents[3]
 V1, V2, V3 = "2026.01.31", "2026.02.15", "2026.02.15.1"
 
 
-def staged(releases, version, content="contenu"):
-    """A small finished staging folder."""
+def staged(releases, version, content="contenu", **more):
+    """A small finished staging folder, which says truly that nothing changed since the current release."""
     folder = staging_folder(releases, version)
     (folder / "csv").mkdir()
     (folder / "csv" / "t.csv").write_text(content)
+    before = previous(releases, version)
+    if before is not None:
+        (folder / FOLDER).mkdir()
+        pl.DataFrame(schema=all_contracts()[TABLE].polars_schema).write_parquet(folder / DIFF)
     write_manifest(
         folder,
         Manifest(
@@ -41,6 +50,7 @@ def staged(releases, version, content="contenu"):
             tables=(),
             comptages={},
             fichiers=(),
+            **{"precedente": before, **more},
         ),
     )
     write_sums(folder)
@@ -61,7 +71,7 @@ def test_a_release_is_in_place_read_only_and_pointed_to(releases):
     assert (releases / "latest" / "csv" / "t.csv").read_text() == "contenu"
     assert all(p.stat().st_mode & 0o222 == 0 for p in (releases / V1).rglob("*") if p.is_file())
     check_sums(releases / V1)
-    assert sorted(p.name for p in releases.iterdir()) == [V1, "latest"]
+    assert sorted(p.name for p in releases.iterdir()) == [V1, JOURNAL, "latest"]
 
 
 def test_sums_are_those_of_the_common_tool(releases):
@@ -73,7 +83,7 @@ def test_promoting_the_same_bytes_again_changes_nothing(releases):
     before = (releases / V1 / "manifest.json").stat()
     promote(staged(releases, V1), releases, V1)
     assert (releases / V1 / "manifest.json").stat().st_ino == before.st_ino
-    assert sorted(p.name for p in releases.iterdir()) == [V1, "latest"]
+    assert sorted(p.name for p in releases.iterdir()) == [V1, JOURNAL, "latest"]
 
 
 def test_other_content_under_the_same_version_is_refused(releases):
@@ -198,10 +208,11 @@ def test_killed_anywhere_the_pointer_shows_a_complete_release_and_the_next_run_s
             check_sums(folder / version)
         settle(folder)
         assert latest(folder) == present[-1]  # a release that got in place is the current one after the next start
+        assert [e.version for e in read_journal(folder)] == present
         # The next run: the same version if it never appeared, another otherwise.
         following = V3 if V2 in present else V2
         promote(staged(folder, following, "suivant"), folder, following)
         assert latest(folder) == following
-        assert sorted(p.name for p in folder.iterdir()) == sorted([*present, following, "latest"])
+        assert sorted(p.name for p in folder.iterdir()) == sorted([*present, following, JOURNAL, "latest"])
     # The three situations were met, in that order: before the rename, between rename and pointer, after.
     assert [k for k, _ in itertools.groupby(seen)] == [(1, V1), (2, V1), (2, V2)]

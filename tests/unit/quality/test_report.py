@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from pipeline.foundations.issues import ISSUE_SCHEMA, IssueLog
+from quality.coverage import Coverage
+from quality.page import share
 from quality.report import ReportContext, render_report, write_issues_csv, write_report
 from quality.results import Example, RuleResult, number, percent, plural
 from quality.variation import Counts, SourceStatus
@@ -50,9 +52,15 @@ COUNTS = Counts(code={"dila": {"mairie": 1100}}, departement={"dila": {"05": 110
 BEFORE = Counts(code={"dila": {"mairie": 1348}}, departement={"dila": {"05": 1348}})
 
 
-def verdict(*results: RuleResult) -> Verdict:
+def verdict(*results: RuleResult, coverage: list[Coverage] | None = None) -> Verdict:
     rows = result("lieux.lignes.minimum", nb_valeurs=4321)
-    return judge("f" * 64, [rows, *results], counts=COUNTS, sources=[SOURCE])
+    return judge("f" * 64, [rows, *results], counts=COUNTS, sources=[SOURCE], coverage=coverage or [])
+
+
+def covered(code: str, name: str, points: int, hours: int) -> Coverage:
+    return Coverage(
+        departement=code, nom=name, points=points, positions=points, horaires=hours, identifiants=0, recoupes=0
+    )
 
 
 def context(**change) -> ReportContext:
@@ -112,7 +120,9 @@ def test_a_refusal_says_what_blocks_why_and_what_to_do():
     assert "5 règles contrôlées, 2 blocages, 1 alerte, 1 écart accepté." in text
     assert "titre de lieux.id.unique" in text
     assert "remède" in text
-    assert "non évaluée" in text
+    assert "Non évalué : « titre de lieux.h.bornes »" in text
+    assert "Non respecté : « titre de lieux.id.unique »" in text
+    assert "Écart accepté : « titre de dila.code.cij.variation »" in text
     assert "vu par la préfecture" in text
     assert "4\u202f321" in "".join(page.text)  # rows of the table
     assert "Il n’y a pas encore de version publiée à comparer." in text
@@ -133,6 +143,35 @@ def test_an_acceptance_says_so():
     assert "✓ Publication acceptée" in page.plain
     assert "données fictives" in page.plain
     assert "Aucun signalement." in page.plain
+
+
+def test_coverage_is_told_whole_then_by_departement_the_barest_named():
+    rows = [covered("01", "Ain", 1000, 900), covered("05", HOSTILE, 10, 4), covered("48", "Lozère", 0, 0)]
+    page = render_report(verdict(coverage=rows), issues().frame(), context())
+    text = Strict(page).plain.replace("\u202f", " ")
+    assert "1 010 points d’accueil, dans 3 départements" in text
+    assert "89 % horaires connus" in text
+    assert f"C’est là que les horaires manquent le plus : {HOSTILE} (05), 40 %." in text
+    assert '<td class="num low">40\u202f%</td>' in page
+    assert "Lozère (48) 0 – – – –" in text
+    assert text.index("Publication acceptée") < text.index("points d’accueil, dans") < text.index("Variation depuis")
+    assert "Couverture" not in Strict(render_report(verdict(), issues().frame(), context())).plain
+
+
+def test_shares_never_say_all_when_one_is_missing():
+    assert (share(999, 1000), share(1000, 1000), share(0, 3), share(0, 0)) == (99, 100, 0, None)
+
+
+def test_an_unread_source_says_its_state_first_and_the_message_of_the_machine_aside():
+    refused = SOURCE.model_copy(update={"etat": "dernière bonne version", "refus": "TimeoutError: …"})
+    absent = SOURCE.model_copy(update={"id": "caf", "titre": "Caf", "etat": "absente", "requise": True})
+    said = result("dila.disponibilite", source="dila", gravite="alerte", statut="échec", observe="long message")
+    page = render_report(judge("f", [said], sources=[refused, absent]), issues().frame(), context())
+    text = Strict(page).plain
+    assert "Observé dernière bonne version Message technique TimeoutError: …" in text
+    assert "long message" not in text
+    assert "1 source employée." in text
+    assert "Sans aucun fichier : Caf (obligatoire)." in text
 
 
 def test_variation_and_types_outside_the_typology_are_shown():

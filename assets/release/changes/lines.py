@@ -1,0 +1,50 @@
+"""The lines of one table with the rows they speak of: what the rules look at. No rule belongs here."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from assets.release.changes.compare import Comparison, State
+from pipeline.foundations.codes import departement_of_commune
+
+_DEPARTEMENTS = ("lieu_code_departement", "code_departement", "departement")
+_COMMUNE = "code_insee"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of one table. `rows` is that of `Comparison.lines`, with the `departement` they are in."""
+
+    table: str
+    compared: Comparison
+    rows: pl.DataFrame
+
+    @classmethod
+    def of(cls, table: str, compared: Comparison) -> "Lines":
+        """The lines of a comparison, where they are now, else where they were."""
+        rows = compared.lines()
+        after = departements(compared.after).gather(rows["_a"])
+        before = departements(compared.before).gather(rows["_b"])
+        return cls(table, compared, rows.with_columns(pl.select(pl.coalesce(after, before).alias("departement"))))
+
+    def cell(self, rows: pl.DataFrame, name: str, side: str) -> pl.Series:
+        """What column `name` held in the row of each line, before (`_b`) or after (`_a`); null where there is none."""
+        frame = (self.compared.before if side == "_b" else self.compared.after).frame
+        if name not in frame.columns:
+            return pl.Series(name, [None] * rows.height, dtype=pl.String)
+        return frame[name].gather(rows[side])
+
+    def has(self, name: str) -> bool:
+        """Whether the table has that column, in one state or the other."""
+        return name in self.compared.before.frame.columns or name in self.compared.after.frame.columns
+
+
+def departements(state: State) -> pl.Series:
+    """The département of each row; null in a table that has none."""
+    names = state.frame.columns
+    own = next((c for c in _DEPARTEMENTS if c in names), None)
+    if own is not None:
+        return state.frame[own].alias("departement")
+    if _COMMUNE in names:
+        return state.frame.select(departement_of_commune(pl.col(_COMMUNE)).alias("departement")).to_series()
+    return pl.Series("departement", [None] * state.frame.height, dtype=pl.String)

@@ -1,0 +1,353 @@
+"""A scenario evaluated: both cases measured over the region it can change, and set side by side at every level.
+
+Reading files and printing belong to the commands and to `outputs`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from assets.access import places
+from assets.access.border import beyond_the_border
+from assets.access.network.profile import profiles
+from assets.access.networks import graphs_of
+from assets.access.settings import settings as access_settings
+from assets.access.tables import PAIRS, ROADS, TIMES
+from assets.referentiel.typology import typologies
+from assets.scenarios.base import Base
+from assets.scenarios.cases import Cases, crow_cases, gain, road_cases, touched
+from assets.scenarios.edits import Scenario
+from assets.scenarios.effects import (
+    ACCESS_COLUMNS,
+    SUPPLY_COLUMNS,
+    cell_rows,
+    crossing_rows,
+    side_by_side,
+    vehicle_km,
+)
+from assets.scenarios.settings import settings
+from assets.scenarios.supply import Ground, Supply, apply
+from assets.tension.basket_rows import Kept, basket_rows
+from assets.tension.baskets import Basket, baskets
+from assets.tension.index import tension_table
+from assets.tension.index_rows import LEVELS as INDEXED
+from assets.tension.index_rows import SUPPLY as INDEX_SUPPLY
+from assets.tension.index_rows import supply_columns
+from assets.tension.measures import Measured, Source, measure
+from assets.tension.methods import methods
+from assets.tension.pairs import Floats, Pairs
+from assets.tension.people import People, cell_columns, people
+from assets.tension.scheme import scheme
+from assets.tension.summaries import KEY, Scope, access_rows, supply_rows
+from assets.tension.tables import TENSION, measured_departements
+from assets.tension.travel import RoadTimes
+from assets.tension.zones import Zones
+from assets.territories.grid import CELLS
+from pipeline.foundations.errors import WrongUse
+from pipeline.foundations.progress import reporter
+from pipeline.foundations.tables import TableStore
+from pipeline.foundations.workspace import Workspace
+
+_MINUTES = "minutes_pour_100"
+#: Group counted only here: what is known of it is a share by commune, spread over its households.
+NO_CAR = "menages_sans_voiture"
+_BASKET_COLUMNS = (
+    "temps_moyen_min",
+    "temps_maillon_faible_min",
+    "couverture_pct",
+    "panier_complet_pct",
+    "panier_80_pct",
+)
+_INDEX_COLUMNS = ("tension", "offre_faible", "besoin", "rang")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a scenario changes.
+
+    Attributes:
+        mesure: what the times are: by road, or as the crow flies.
+        departements: the region measured: effects beyond it are not counted.
+        tables: frames by name: `modifications`, `points_accueil`, `carreaux`, `acces`, `gagnants_perdants`, `demande`,
+            `paniers`, `tension`.
+        figures: the whole in a few numbers, by name.
+        off_road: ids of counters that open too far from any road.
+    """
+
+    scenario: Scenario
+    base: Base
+    supply: Supply
+    mesure: str
+    departements: tuple[str, ...]
+    tables: Mapping[str, pl.DataFrame]
+    figures: Mapping[str, float | None]
+    off_road: tuple[str, ...]
+
+
+def evaluate(workspace: Workspace, scenario: Scenario, base: Base, ground: Ground) -> Evaluation:
+    """Evaluate a scenario on its base.
+
+    Raises:
+        WrongUse: an edit that cannot be done, or edits in territories that no common system measures.
+    """
+    reporter().step(f"scénario « {scenario.nom} » : modifications")
+    tables = workspace.tables
+    supply = apply(scenario, base.counters, ground)
+    kinds = touched(base.counters, supply.changes)
+    region = _region(tables, base, supply, kinds)
+    population = _people(tables, region.departements)
+    zones = Zones.of(tables.read("territories__appartenance"))
+    everybody = people(*population, tables.read("territories__contexte"), zones)
+    cases = _cases(workspace, base, supply, kinds, everybody, region)
+    scope = _scope(zones, everybody, cases.before.mesure)
+    reporter().step("scénario : effets")
+    tables_made, figures = _effects(tables, cases, scope, kinds, supply)
+    return Evaluation(
+        scenario, base, supply, cases.before.mesure, region.departements, tables_made, figures, cases.off_road
+    )
+
+
+@dataclass(frozen=True)
+class _Region:
+    """Départements measured, and whether by road."""
+
+    departements: tuple[str, ...]
+    by_road: bool
+
+
+def _region(tables: TableStore, base: Base, supply: Supply, kinds: Sequence[str]) -> _Region:
+    """The départements of the edits, those whose people share their counters, those whose nearest counter closes."""
+    closed = base.counters.filter(pl.col("point_accueil_id").is_in([c for ch in supply.changes for c in ch.closed]))
+    places_of = pl.concat([closed, *(ch.opened for ch in supply.changes)])
+    own = places_of["code_departement"].drop_nulls().unique().sort().to_list()
+    communes = tables.read("territories__communes").select("departement", "longitude", "latitude")
+    every = communes["departement"].unique().sort().to_list()
+    on_roads = measured_departements(tables, every)
+    by_road = set(own) <= set(on_roads)
+    known = on_roads if by_road else every
+    around = beyond_the_border(communes, own, known)
+    served = closed["service_id"].to_list()
+    farther = []
+    for departement in sorted(set(known) - {*own, *around}) if by_road and served else []:
+        rows = pl.scan_parquet(tables.path(TIMES, departement), hive_partitioning=False)
+        wanted = pl.col("typologie").is_in(list(kinds)) & pl.col("service_id").is_in(served)
+        farther += [departement] if rows.filter(wanted).head(1).collect().height else []
+    return _Region(tuple(sorted({*own, *around, *farther})), by_road)
+
+
+def _people(tables: TableStore, departements: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Origins and cells of a region."""
+    wanted = pl.col("departement").is_in(list(departements))
+    cells = pl.scan_parquet(tables.path(CELLS), hive_partitioning=False).filter(wanted).select(cell_columns()).collect()
+    communes = tables.read("territories__communes").drop("geometrie", "codes_postaux").filter(wanted)
+    return places.origins(cells, communes, tables.read("referentiel__implantations")), cells
+
+
+def _cases(
+    workspace: Workspace, base: Base, supply: Supply, kinds: Sequence[str], everybody: People, region: _Region
+) -> Cases:
+    if not region.by_road:
+        return crow_cases(everybody, base.counters, supply, kinds)
+    tables = workspace.tables
+    mine = pl.col("typologie").is_in(list(kinds))
+    held = base.counters.filter(mine)
+    edited = Supply(supply.counters.filter(mine), supply.changes)
+    reporter().step("scénario : temps et couples de la base")
+    of_times = ["origine_id", "typologie", "temps_route_s", "statut", "hors_departement"]
+    times = (
+        pl.read_parquet(tables.path(TIMES, d), columns=of_times, hive_partitioning=False) for d in region.departements
+    )
+    wanted = pl.col("point_accueil_id").is_in(held["point_accueil_id"].implode())
+    pairs = (
+        pl.scan_parquet(tables.path(PAIRS, d), hive_partitioning=False)
+        .filter(wanted)
+        .select("origine_id", "point_accueil_id", "temps_route_s")
+        .collect()
+        for d in region.departements
+    )
+    source = RoadTimes(everybody, held, typologies().labels, times, pairs)
+    reporter().step("scénario : réseau routier")
+    graphs = graphs_of(workspace, ROADS, access_settings().mode)
+    starts = everybody.frame.with_columns(pl.lit("").alias("type_origine")).select(places.ORIGIN_SCHEMA.names())
+    found = places.territories(starts, held.select(places.COUNTER_SCHEMA.names()), graphs, profiles())
+    if len(found) != 1:
+        raise WrongUse(
+            "scenario",
+            expected="edits in one territory (mainland France, or one overseas département)",
+            found=f"{len(found)} projected systems",
+            remedy="make one scenario for each",
+        )
+    return road_cases(source, found[0], held, edited, kinds)
+
+
+def _scope(zones: Zones, everybody: People, mesure: str) -> Scope:
+    """Territories whose every commune with people is in the region."""
+    inside = np.zeros(len(zones.communes))
+    inside[everybody.commune] = 1
+    kept = {}
+    for level in zones:
+        whole = level.sums(np.ones(len(zones.communes)))
+        kept[level.niveau] = np.flatnonzero((level.sums(inside) == whole) & (whole > 0))
+    return Scope(zones, everybody, mesure, kept)
+
+
+def _effects(
+    tables: TableStore, cases: Cases, scope: Scope, kinds: Sequence[str], supply: Supply
+) -> tuple[dict[str, pl.DataFrame], dict[str, float | None]]:
+    rule, everybody = settings(), scope.people
+    groups = {**everybody.groups, NO_CAR: _without_car(tables, everybody)}
+    parts: dict[str, list[pl.DataFrame]] = {"carreaux": [], "gagnants_perdants": []}
+    sides: dict[str, tuple[list[pl.DataFrame], list[pl.DataFrame]]] = {"acces": ([], []), "demande": ([], [])}
+    figures: dict[str, float | None] = {"personnes_minutes": 0.0, "vehicules_km_an": 0.0}
+    for typology in kinds:
+        both = [_measured(case, typology, case.counters) for case in (cases.before, cases.after)]
+        parts["carreaux"].append(cell_rows(everybody, both[0], both[1], _MINUTES))
+        parts["gagnants_perdants"] += crossing_rows(scope, both[0], both[1], groups, rule)
+        for side, measured in enumerate(both):
+            sides["acces"][side].extend(access_rows(scope, measured, access_settings().seuils_min))
+            sides["demande"][side].extend(supply_rows(scope, measured))
+        lengths = cases.before.length_m[typology], cases.after.length_m[typology]
+        km = vehicle_km(everybody, *lengths, rule.trajets_par_an.of(typology))
+        figures["vehicules_km_an"] = (figures["vehicules_km_an"] or 0.0) + km
+        won = gain(everybody, both[0].seconds, both[1].seconds)
+        figures["personnes_minutes"] = (figures["personnes_minutes"] or 0.0) + won
+    alone = np.array(cases.alone)
+    whole = figures["personnes_minutes"]
+    figures["interaction_personnes_minutes"] = None if np.isnan(alone).any() else float((whole or 0.0) - alone.sum())
+    made = {name: pl.concat(frames) for name, frames in parts.items()}
+    access, demand = (tuple(pl.concat(f) for f in sides[name]) for name in ("acces", "demande"))
+    made["acces"] = side_by_side(access[0], access[1], KEY, ACCESS_COLUMNS)
+    made["demande"] = side_by_side(demand[0], demand[1], KEY, SUPPLY_COLUMNS)
+    made["paniers"] = _baskets(cases, scope, kinds)
+    made["tension"] = _tension(tables, access, demand, cases.before.mesure, kinds)
+    made["modifications"] = pl.DataFrame(
+        {
+            "rang": [change.rank for change in supply.changes],
+            "modification": [change.text for change in supply.changes],
+            "personnes_minutes_seule": alone,
+        }
+    ).with_columns(pl.col("personnes_minutes_seule").fill_nan(None).round(2))
+    made["points_accueil"] = _counters(cases, supply)
+    return made, {name: None if v is None else round(v, 2) for name, v in figures.items()}
+
+
+def _measured(source: Source, typology: str, counters: pl.DataFrame) -> Measured:
+    wanted = {c.removeprefix("offre_") for c in SUPPLY_COLUMNS}
+    chosen = [m for m in methods().methodes if m.code in wanted]
+    return measure(source, typology, counters, methods(), chosen, scheme().reference.seuil_min)
+
+
+def _without_car(tables: TableStore, everybody: People) -> Floats:
+    """Households without a car at each origin: the share of their commune, of the households there."""
+    rate = tables.read("territories__contexte").filter(pl.col("indicateur") == "menages_sans_voiture_pct")
+    frame = everybody.frame.select("code_insee", "men").join(
+        rate.select("code_insee", pl.col("valeur").cast(pl.Float64), pl.col("numerateur").cast(pl.Float64)),
+        on="code_insee",
+        how="left",
+        maintain_order="left",
+    )
+    of_cell, of_commune = pl.col("men") * pl.col("valeur") / 100, pl.col("numerateur")
+    counted = frame.select(pl.when(pl.col("men").is_not_null()).then(of_cell).otherwise(of_commune)).to_series()
+    return np.array(counted.cast(pl.Float64).fill_null(float("nan")))
+
+
+def _baskets(cases: Cases, scope: Scope, kinds: Sequence[str]) -> pl.DataFrame:
+    keys = ["niveau", "territoire", "panier", "mesure"]
+    rows = []
+    for basket in baskets().paniers:
+        used = sorted({t for s in basket.services for t in s.typologies})
+        if not set(used) & set(kinds):
+            continue
+        sides = [_basket(case, scope, basket, used) for case in (cases.before, cases.after)]
+        if all(side.height for side in sides):
+            rows.append(side_by_side(sides[0], sides[1], keys, _BASKET_COLUMNS))
+    return pl.concat(rows) if rows else pl.DataFrame()
+
+
+def _basket(case: Source, scope: Scope, basket: Basket, used: Sequence[str]) -> pl.DataFrame:
+    """Rows of one basket; what a place gathers is not measured here, and left out of the columns compared."""
+    kept = Kept.of((basket,))
+    none = np.zeros(0, dtype=np.int32)
+    for typology in used:
+        kept.times[typology] = case.nearest(typology)[0]
+        kept.near[typology] = Pairs(none, none, none, scope.people.number, 0)
+        kept.rows[typology] = none
+    rows, _ = basket_rows(scope, basket, kept, none)
+    return pl.concat(rows) if rows else pl.DataFrame()
+
+
+def _tension(
+    tables: TableStore,
+    access: Sequence[pl.DataFrame],
+    demand: Sequence[pl.DataFrame],
+    mesure: str,
+    kinds: Sequence[str],
+) -> pl.DataFrame:
+    """The index before and after, ranked among the same territories of the country; empty when it is about another
+    service.
+    """
+    if scheme().reference.typologie not in kinds:
+        return pl.DataFrame()
+    keys = ["niveau", "territoire", "mesure"]
+    known = tables.read(TENSION).filter(pl.col("mesure") == mesure)
+    rows = []
+    for niveau in INDEXED:
+        base = known.filter(pl.col("niveau") == niveau).select(
+            "territoire", "population", "classe_densite", *(i.colonne for i in scheme().indicators)
+        )
+        if not base.height:
+            continue
+        new = supply_columns(access[1], demand[1], scheme()).filter(pl.col("niveau") == niveau)
+        updated = base.update(new.select("territoire", *INDEX_SUPPLY), on="territoire", how="left", include_nulls=True)
+        sides = [_ranked(frame, niveau, mesure) for frame in (base, _only_known(base, updated, new))]
+        columns = [f"{c}_{r}" for r in ("national", "classe") for c in _INDEX_COLUMNS]
+        found = side_by_side(sides[0], sides[1], keys, columns)
+        kinds_of = [
+            s.select(*keys, pl.col("type_national").alias(f"type_{n}"))
+            for s, n in zip(sides, ("avant", "apres"), strict=True)
+        ]
+        rows.append(found.join(kinds_of[0], on=keys, how="left").join(kinds_of[1], on=keys, how="left"))
+    return pl.concat(rows) if rows else pl.DataFrame()
+
+
+def _only_known(base: pl.DataFrame, updated: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Territories beyond the region keep what they have."""
+    inside = pl.col("territoire").is_in(new["territoire"].implode())
+    return pl.concat([base.filter(~inside), updated.filter(inside)]).sort("territoire")
+
+
+def _ranked(territories: pl.DataFrame, niveau: str, mesure: str) -> pl.DataFrame:
+    table = tension_table(territories.sort("territoire"), scheme())
+    return table.with_columns(
+        pl.lit(niveau).alias("niveau"),
+        pl.lit(mesure).alias("mesure"),
+        pl.col("tension_national").rank("min", descending=True).cast(pl.Float64).alias("rang_national"),
+        pl.col("tension_classe")
+        .rank("min", descending=True)
+        .over("classe_densite")
+        .cast(pl.Float64)
+        .alias("rang_classe"),
+    )
+
+
+def _counters(cases: Cases, supply: Supply) -> pl.DataFrame:
+    """Counters the edits touch: as they were, as they are; `etat`: fermé, ouvert, déplacé, horaires changés."""
+    closed = [c for change in supply.changes for c in change.closed]
+    before = cases.before.counters.filter(pl.col("point_accueil_id").is_in(closed))
+    opened = [i for change in supply.changes for i in change.opened["point_accueil_id"]]
+    after = cases.after.counters.filter(pl.col("point_accueil_id").is_in(opened))
+    kept = before.select("point_accueil_id", pl.col("longitude").alias("_x"), pl.col("latitude").alias("_y"))
+    now = after.join(kept, on="point_accueil_id", how="left", maintain_order="left")
+    moved = (pl.col("_x") != pl.col("longitude")) | (pl.col("_y") != pl.col("latitude"))
+    state = (pl.when(pl.col("_x").is_null()).then(pl.lit("ouvert")).when(moved).then(pl.lit("déplacé"))).otherwise(
+        pl.lit("horaires changés")
+    )
+    gone = before.filter(~pl.col("point_accueil_id").is_in(after["point_accueil_id"].implode()))
+    return pl.concat(
+        [
+            now.with_columns(state.alias("etat")).drop("_x", "_y"),
+            gone.with_columns(pl.lit("fermé").alias("etat")),
+        ]
+    ).sort("point_accueil_id")

@@ -1,0 +1,43 @@
+"""What each opening (or closing) more is worth: the best choice for 0, 1, 2… up to what is asked (Pareto front)."""
+
+from dataclasses import dataclass, replace
+
+from assets.scenarios.siting.exact import Limits
+from assets.scenarios.siting.problem import Problem
+from assets.scenarios.siting.solve import Ask, Impossible, Solution, solve
+
+
+@dataclass(frozen=True)
+class Step:
+    """The best choice of a number of openings and closings; None when none respects the worst time asked."""
+
+    opened: int
+    closed: int
+    solution: Solution | None
+
+
+def front(problem: Problem, ask: Ask, limits: Limits) -> list[Step]:
+    """From no opening to those asked, with the closings asked; without any opening, from no closing to those asked.
+
+    The time of the limits is for all steps together: what one leaves, the next have. The last step is the answer.
+
+    Raises:
+        Impossible: no choice of the last step respects the worst time asked.
+        WrongUse: as `solve`.
+    """
+    sizes = [(k, ask.closed) for k in range(ask.opened + 1)] if ask.opened else [(0, k) for k in range(ask.closed + 1)]
+    steps: list[Step] = []
+    before: Solution | None = None
+    left = limits.seconds
+    for number, (opened, closed) in enumerate(sizes):
+        share = left / (len(sizes) - number)
+        asked = replace(ask, opened=opened, closed=closed)
+        try:
+            before = solve(problem, asked, limits._replace(seconds=share), before)
+        except Impossible:
+            if number == len(sizes) - 1:
+                raise
+            before = None
+        left -= min(before.seconds, share) if before else 0
+        steps.append(Step(opened, closed, before))
+    return steps

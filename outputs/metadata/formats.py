@@ -1,0 +1,74 @@
+"""`formats.yml`: what each file of a release is, by its path. Only the declaration and the finding of a file's rule."""
+
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from pipeline.foundations.errors import WrongUse
+
+_FILE = Path(__file__).with_name("formats.yml")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Standard(_Strict):
+    """A specification a file follows."""
+
+    titre: str
+    url: str
+
+
+class Format(_Strict):
+    """One kind of file: how it is called, how it is opened, and its names in the registers of media types."""
+
+    motif: str
+    role: Literal["données", "documents", "fiches", "interne"]
+    titre: str
+    couche: bool = False  # the stem of the file is the layer of its table
+    phrase: str = ""
+    ouvrir: str = ""
+    media: str = Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$")
+    europe: str | None = None
+    norme: Standard | None = None
+
+    def layer(self, path: str) -> str | None:
+        """Layer of the table that a file holds; None when it holds no single one."""
+        return PurePosixPath(path).stem if self.couche else None
+
+
+def load(path: Path = _FILE) -> tuple[Format, ...]:
+    """Read a declaration.
+
+    Raises:
+        WrongUse: not YAML, or not a list of formats; every fault is listed.
+    """
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        return TypeAdapter(tuple[Format, ...]).validate_python(found)
+    except (OSError, yaml.YAMLError) as error:
+        raise WrongUse(str(path), expected="YAML", found=str(error), remedy="fix the file") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise WrongUse(
+            str(path), expected="what outputs.metadata.formats declares", found=faults, remedy="fix it"
+        ) from error
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """The declaration of this project."""
+    return load()
+
+
+def format_of(path: str) -> Format:
+    """What the file at that path of a release is; one that no rule knows is a document under its own path."""
+    for found in formats():
+        if fnmatchcase(path, found.motif):
+            return found
+    return Format(motif=path, role="documents", titre=path, media="application/octet-stream")

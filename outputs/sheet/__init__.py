@@ -1,0 +1,1 @@
+"""The sheet of a territory: one page, for the screen, for paper and for the terminal."""
