@@ -47,4 +47,4 @@ bench: .venv/.ready ## the measures of docs/benchmarks.md
 	.venv/bin/python -m tests.benchmarks
 
 clean: ## remove the environments (never the data)
-	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .uv .udata .mypy_cache .ruff_cache .pytest_cache

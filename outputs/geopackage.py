@@ -15,13 +15,13 @@ import polars as pl
 import pyarrow as pa
 import pyogrio
 
-from outputs import geometry, gpkg_tables, style
+from outputs import geometry, gpkg_tables
 from outputs.flat import FICTIONAL, by_key, join_lists
 from outputs.joined import RANK, layers_of
 from outputs.qgis import store
 from outputs.qgis.project import View, project
 from outputs.qgis.view import view_of
-from outputs.style import Look
+from outputs.style import PLAIN, Look
 from pipeline.foundations.errors import QualityRefused, WrongUse
 from quality.contract import Contract
 
@@ -52,14 +52,14 @@ def write_geopackage(
         title, description: French, of the whole file.
         date_reference: aware; written as the date of change of every layer, in the place of the clock.
         metadata: other facts about the file (licence, attribution, version…), kept in `gpkg_metadata` and said on maps.
-        look: layers declared, styles and maps; the project's own by default.
+        look: layers declared, styles and maps; without, layers have sober styles and the project no map.
 
     Raises:
         QualityRefused: a frame does not follow its contract, or the written file fails SQLite's integrity check.
         WrongUse: no layer, two layers of one name, a column named `fid`, a date without time zone, or a declaration that
             does not suit its tables.
     """
-    look = look or style.look()
+    look = look or PLAIN
     about = {"titre": title, "resume": description, **(metadata or {})}
     _check([contract for contract, _ in tables if contract.geopackage], path, date_reference)
     layers = layers_of(tables, look.couches, suffix=FICTIONAL if about.get("fictif") == "oui" else "")

@@ -34,7 +34,14 @@ INSERT OR IGNORE INTO gpkg_extensions VALUES
    'read-write');
 """
 _ISO = "http://www.isotc211.org/2005/gmd"
-_SQL = {"texte": "TEXT", "liste_texte": "TEXT", "entier": "INTEGER", "reel": "REAL", "booleen": "BOOLEAN", "date": "DATE"}
+_SQL = {
+    "texte": "TEXT",
+    "liste_texte": "TEXT",
+    "entier": "INTEGER",
+    "reel": "REAL",
+    "booleen": "BOOLEAN",
+    "date": "DATE",
+}
 
 
 def prepare(database: sqlite3.Connection) -> None:

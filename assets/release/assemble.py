@@ -31,9 +31,13 @@ from assets.release.versions import previous
 from outputs import layout
 from outputs.csv_tables import write_csv
 from outputs.facts import TableFacts, facts
+from outputs.flat import FICTIONAL
 from outputs.geopackage import write_geopackage
 from outputs.geoparquet import write_geoparquet
+from outputs.joined import layers_of, whole
 from outputs.reread import reread
+from outputs.style import PLAIN, Look
+from outputs.table_schema import write_table_schema
 from pipeline.foundations.errors import QualityRefused, WrongUse
 from quality.contract import Contract
 
@@ -50,6 +54,7 @@ def stage(
     *,
     files: Mapping[str, Path | bytes | str] | None = None,
     products: Sequence[Callable[[Path], None]] = (),
+    look: Look = PLAIN,
 ) -> Path:
     """Write the release in a staging folder of `releases`, read it again with other readers, and tell what changed
     since the release it follows.
@@ -65,6 +70,7 @@ def stage(
             copy.
         products: writers of further products, each called with the folder, in a thread of its own, once tables and
             `files` are there.
+        look: layers, styles and maps of the GeoPackage beside the tables.
 
     Returns:
         The staging folder, to be given to `promote` by the same process.
@@ -79,14 +85,14 @@ def stage(
         published = [(_fictional(contract), frame) for contract, frame in published]
     folder = staging_folder(releases, version)
     try:
-        _write(folder, version, published, context)
+        _write(folder, version, published, context, look)
         for name, content in (files or {}).items():
             _put(folder, name, content)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             # Read again one at a time, which takes what memory there is; the map goes on meanwhile.
             further = [pool.submit(product, folder) for product in products]
             known = list(pool.map(facts, (f for _, f in published), (c for c, _ in published)))
-            reread(folder, known)
+            reread(folder, known, _declared(published, context, look))
             for product in further:
                 product.result()
         # Once the products are read again: two releases side by side take as much memory.
@@ -121,21 +127,41 @@ def _published(
 
 
 def _fictional(contract: Contract) -> Contract:
-    """The contract whose title says so: layers are copied and opened away from the rest of the release."""
-    return contract.model_copy(update={"title": f"{contract.title} (données fictives)"})
+    """The contract whose title says so."""
+    return contract.model_copy(update={"title": contract.title + FICTIONAL})
 
 
-def _write(
-    folder: Path, version: str, published: Sequence[tuple[Contract, pl.DataFrame]], context: ReleaseContext
-) -> None:
-    about = {
+def _declared(
+    published: Sequence[tuple[Contract, pl.DataFrame]], context: ReleaseContext, look: Look
+) -> list[TableFacts]:
+    """Facts of the layers that the GeoPackage has beside the tables."""
+    layers = layers_of(published, look.couches, suffix=FICTIONAL if context.fictif else "")
+    tables = {contract.table for contract, _ in published}
+    return [facts(whole(layer, layers), layer.contract) for layer in layers if layer.contract.table not in tables]
+
+
+def about(version: str, context: ReleaseContext) -> dict[str, str]:
+    """What every product says of the release, in itself."""
+    return {
         "publication": context.titre,
         "version": version,
         "licence": LICENCE_TITLE,
         "attribution": " ; ".join(credit(s) for s in context.sources if s.fichiers),
         "date_reference": context.date_reference.isoformat(),
+        "perimetre": ", ".join(sorted(context.perimetre)),
         "fictif": "oui" if context.fictif else "non",
     }
+
+
+def _write(
+    folder: Path,
+    version: str,
+    published: Sequence[tuple[Contract, pl.DataFrame]],
+    context: ReleaseContext,
+    look: Look,
+) -> None:
+    said = about(version, context)
+    names = {contract.table for contract, _ in published}
     for path in (layout.geoparquet(folder, ""), layout.csv(folder, "")):
         path.parent.mkdir(exist_ok=True)
     # GDAL, Arrow and polars work outside the interpreter's lock. The GeoPackage, the longest, comes first.
@@ -143,21 +169,24 @@ def _write(
         written = [
             pool.submit(
                 write_geopackage,
-                [(contract, frame) for contract, frame in published if contract.geopackage],
+                published,
                 layout.geopackage(folder),
                 title=context.titre,
                 description=context.description,
                 date_reference=context.date_reference,
-                metadata=about,
+                metadata=said,
+                look=look,
             )
         ]
         written += [
-            pool.submit(write_geoparquet, frame, contract, layout.geoparquet(folder, contract.layer), metadata=about)
+            pool.submit(write_geoparquet, frame, contract, layout.geoparquet(folder, contract.layer), metadata=said)
             for contract, frame in published
         ]
         written += [
             pool.submit(write_csv, frame, contract, layout.csv(folder, contract.layer)) for contract, frame in published
         ]
+        for contract, _ in published:
+            write_table_schema(contract, names, layout.table_schema(folder, contract.layer))
         for product in written:
             product.result()
 
@@ -201,7 +230,7 @@ def _describe(
     own: set[Path] = set()
     tables = []
     for (contract, _), table in zip(published, known, strict=True):
-        paths = [layout.geoparquet(folder, contract.layer), layout.csv(folder, contract.layer)]
+        paths = [where(folder, contract.layer) for where in (layout.geoparquet, layout.csv, layout.table_schema)]
         own.update(paths)
         tables.append(
             Table(

@@ -127,8 +127,10 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
             )
         return dg.MaterializeResult(metadata={"version": current, "nouvelle": False})
     # Writers bring GDAL, GeoPandas and Matplotlib with them: late, a run with nothing to publish does without.
-    from assets.release.assemble import stage
+    from assets.release.assemble import about, stage
+    from assets.release.further import further
     from outputs.carte import OVERVIEW, MapText, render_map
+    from outputs.style import look
     from outputs.warehouse import write_warehouse
 
     stored = read_verdict(workspace.root.quality / gate.VERDICT_FILE)
@@ -161,7 +163,8 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
         all_contracts(),
         context,
         files=qualite,
-        products=[overview],
+        products=[overview, *further(frames, all_contracts(), context, about(version, context))],
+        look=look(),
     )
     path = promote(staging, releases, version)
     reporter().step("entrepôt DuckDB")

@@ -90,13 +90,7 @@ def _facts(folder: Path, manifest: Manifest, contracts: Sequence[Contract], cont
         coverage=context.couverture,
         sources=tuple(_source(s) for s in manifest.sources),
         tables=tuple(
-            facts.Table(
-                contract=contract,
-                title=table.titre,
-                rows=table.lignes,
-                located=table.geometrie.nombre if table.geometrie else None,
-                box=table.geometrie.emprise if table.geometrie else None,
-            )
+            facts.Table(contract=contract, title=table.titre, rows=table.lignes)
             for contract, table in zip(contracts, manifest.tables, strict=True)
         ),
         boxes=tuple(_rounded(box) for box in apart(boxes(folder, manifest))),

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from assets.territories.levels import COMMUNE, FRANCE
+
 #: All territories of a level together.
 ALL = "ensemble"
 
@@ -19,51 +21,64 @@ def reference_rows(table: pl.DataFrame, columns: Sequence[str], classes: pl.Data
         table: `niveau, territoire, typologie, mesure` and the columns, one row of level `france` at most for each pair.
         classes: `niveau, territoire, classe_densite`.
     """
-    if not table.height:
-        return pl.DataFrame()
     keys = ["niveau", "classe", "typologie", "mesure"]
-    parts = table.filter(pl.col("niveau") != "france").with_columns(pl.lit(ALL).alias("classe"))
-    by_class = (
-        parts.drop("classe")
-        .join(classes, on=["niveau", "territoire"], how="inner")
-        .drop_nulls("classe_densite")
-        .rename({"classe_densite": "classe"})
+    names = list(columns)
+    values = pl.col(names).cast(pl.Float64)
+    below = table.filter(pl.col("niveau") != FRANCE).select("niveau", "territoire", "typologie", "mesure", values)
+    of_class = below.join(classes.rename({"classe_densite": "classe"}), on=["niveau", "territoire"]).drop_nulls(
+        "classe"
     )
-    both = pl.concat([parts, by_class.select(parts.columns)])
-    rows = []
-    for name in columns:
-        value = pl.col(name)
-        measured = both.select(*keys, "territoire", value.cast(pl.Float64).alias("_v")).drop_nulls("_v")
-        large = measured.filter(pl.col("niveau") != "commune").sort("_v", "territoire")
-        ends = large.group_by(keys, maintain_order=True).agg(
-            pl.col("territoire").first().alias("territoire_minimum"),
-            # The first code of those that share the most.
-            pl.col("territoire").filter(pl.col("_v") == pl.col("_v").max()).first().alias("territoire_maximum"),
+    country = table.filter(pl.col("niveau") == FRANCE).select("typologie", "mesure", values)
+    parts = []
+    for rows in (below.with_columns(pl.lit(ALL).alias("classe")), of_class):
+        # Territories are named above communes only, where there are few: a row of each group is looked for.
+        large = rows.filter(pl.col("niveau") != COMMUNE)
+        ends = _long(large.group_by(keys).agg(_ends(name) for name in names), keys)
+        parts.append(
+            _long(rows.group_by(keys).agg(_middle(name) for name in names), keys)
+            .filter(pl.col("territoires") > 0)
+            .join(ends, on=[*keys, "indicateur"], how="left")
         )
-        country = table.filter(pl.col("niveau") == "france").select(
-            "typologie", "mesure", value.cast(pl.Float64).alias("valeur_france")
+    national = country.unpivot(
+        columns, index=["typologie", "mesure"], variable_name="indicateur", value_name="valeur_france"
+    )
+    return (
+        pl.concat(parts)
+        .join(national, on=["typologie", "mesure", "indicateur"], how="left")
+        .select(
+            *keys,
+            "indicateur",
+            "valeur_france",
+            "mediane",
+            "minimum",
+            "territoire_minimum",
+            "maximum",
+            "territoire_maximum",
+            "territoires",
         )
-        rows.append(
-            measured.group_by(keys)
-            .agg(
-                # Some values are of a millionth, some of millions.
-                pl.col("_v").median().round_sig_figs(9).alias("mediane"),
-                pl.col("_v").min().alias("minimum"),
-                pl.col("_v").max().alias("maximum"),
-                pl.len().cast(pl.Int64).alias("territoires"),
-            )
-            .join(ends, on=keys, how="left")
-            .join(country, on=["typologie", "mesure"], how="left")
-            .select(
-                *keys,
-                pl.lit(name).alias("indicateur"),
-                "valeur_france",
-                "mediane",
-                "minimum",
-                "territoire_minimum",
-                "maximum",
-                "territoire_maximum",
-                "territoires",
-            )
-        )
-    return pl.concat(rows).sort(*keys, "indicateur")
+        .sort(*keys, "indicateur")
+    )
+
+
+def _middle(name: str) -> pl.Expr:
+    value = pl.col(name)
+    return pl.struct(
+        # Some values are of a millionth, some of millions.
+        value.median().round_sig_figs(9).alias("mediane"),
+        value.min().alias("minimum"),
+        value.max().alias("maximum"),
+        value.count().cast(pl.Int64).alias("territoires"),
+    ).alias(name)
+
+
+def _ends(name: str) -> pl.Expr:
+    value, code = pl.col(name), pl.col("territoire")
+    return pl.struct(
+        code.filter(value == value.min()).min().alias("territoire_minimum"),
+        code.filter(value == value.max()).min().alias("territoire_maximum"),
+    ).alias(name)
+
+
+def _long(groups: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """One row per group and column, what is said of it in columns."""
+    return groups.unpivot(index=keys, variable_name="indicateur", value_name="_said").unnest("_said")

@@ -72,9 +72,10 @@ class Found:
 
     def frame(self, table: str) -> pl.DataFrame:
         """All its rows, in the columns of its contract."""
-        parts = self.rows.get(table, [])
         contract = all_contracts()[table]
-        return contract.conform(pl.concat(parts)) if parts else pl.DataFrame(schema=contract.polars_schema)
+        parts = self.rows.get(table) or [pl.DataFrame(schema=contract.polars_schema)]
+        self.rows[table] = [contract.conform(pl.concat(parts))]  # kept once
+        return self.rows[table][0]
 
 
 def compute(tables: TableStore, measured: Sequence[str], reference: date) -> dict[str, pl.DataFrame]:
@@ -119,12 +120,12 @@ def compute(tables: TableStore, measured: Sequence[str], reference: date) -> dic
             )
             rows = tension_rows(territories, base.filter(here), [v.filter(here) for v in variants], scheme())
             found.add(TENSION, rows)
+    wides = {choice.table: found.frame(choice.table) for choice in long_table().tables}
     for choice in long_table().tables:
-        wide = found.frame(choice.table)
+        wide = wides[choice.table]
         if "mesure" not in wide.columns:
             wide = wide.with_columns(pl.lit(NO_MEASURE).alias("mesure"))
         found.add(REFERENCES, reference_rows(wide, choice.colonnes, classes))
-    wides = {choice.table: found.frame(choice.table) for choice in long_table().tables}
     found.add(INDICATORS, indicator_rows(wides, context, long_table(), reference))
     return {name: found.frame(name) for name in MADE}
 

@@ -1,9 +1,14 @@
 """Times and pairs by road, as `access` wrote them, turned into arrays typology by typology.
 
-"No way there" (inf) and "unknown" (NaN) are kept apart. Nothing is computed again.
+"No way there" (inf) and "unknown" (NaN) are kept apart. Nothing is computed again. Pairs of the whole country are more
+than memory holds (400 million from cells of 200 m): they wait on disk, in the folder for temporary files.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from weakref import finalize
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +22,7 @@ from pipeline.foundations.errors import CspError
 
 MEASURE = "route"
 _NO_WAY, _UNKNOWN = -1, -2
+_READ = 5_000_000  # pairs at a time
 
 
 class RoadTimes:
@@ -57,7 +63,11 @@ class RoadTimes:
             pl.col("typologie").replace_strict(self._rank, default=-1, return_dtype=pl.Int16).alias("_t"),
         )
         self._typology: npt.NDArray[np.int16] = known["_t"].to_numpy()
-        self._parts = [_by_typology(frame, ids, known, len(typologies)) for frame in pairs]
+        self._folder = Path(mkdtemp(prefix="csp-couples-"))
+        finalize(self, rmtree, self._folder, ignore_errors=True)
+        self._sizes: Longs = np.zeros(counters.height, dtype=np.int64)
+        for frame in pairs:
+            self._keep(*_by_typology(frame, ids, known, len(typologies)))
 
     def nearest(self, typology: str) -> tuple[Floats, Bools]:
         """Seconds to the nearest implantation (n,): inf without a way, NaN where unknown; whether it is in another
@@ -70,20 +80,34 @@ class RoadTimes:
 
     def pairs(self, typology: str) -> tuple[Pairs, Ints]:
         """Pairs with the counters of every kind of a typology, and the rows of those counters."""
-        rank = self._rank[typology]
-        rows = np.flatnonzero(self._typology == rank).astype(np.int32)
-        chosen = [part[pointer[rank] : pointer[rank + 1]] for part, pointer in self._parts]
-        found = np.concatenate(chosen) if chosen else np.zeros((0, 3), dtype=np.int32)
-        renumbered = np.searchsorted(rows, found[:, 1]).astype(np.int32)
-        order = _by_counter(renumbered, len(rows))
-        found = found[order]
-        return Pairs(
-            np.ascontiguousarray(found[:, 0]),
-            renumbered[order],
-            np.ascontiguousarray(found[:, 2]),
-            self.people.number,
-            len(rows),
-        ), rows
+        rows = np.flatnonzero(self._typology == self._rank[typology]).astype(np.int32)
+        sizes = self._sizes[rows]
+        free: Longs = np.zeros(len(self._sizes), dtype=np.int64)  # where the next pair of a counter goes
+        free[rows] = np.cumsum(sizes) - sizes
+        origin: Ints = np.empty(sizes.sum(), dtype=np.int32)
+        seconds: Ints = np.empty(sizes.sum(), dtype=np.int32)
+        for part in self._kept(self._rank[typology]):
+            _place(part, free, origin, seconds)
+        counter = np.repeat(np.arange(len(rows), dtype=np.int32), sizes)
+        return Pairs(origin, counter, seconds, self.people.number, len(rows)), rows
+
+    def _file(self, rank: int) -> Path:
+        return self._folder / str(rank)
+
+    def _keep(self, pairs: Ints, pointer: Longs) -> None:
+        """Put the pairs of a département after those of the others."""
+        self._sizes += np.bincount(pairs[:, 1], minlength=len(self._sizes))
+        for rank in np.flatnonzero(np.diff(pointer)):
+            with self._file(int(rank)).open("ab") as file:
+                pairs[pointer[rank] : pointer[rank + 1]].tofile(file)
+
+    def _kept(self, rank: int) -> Iterator[Ints]:
+        """Pairs (m, 3) of a typology: of each département in turn, by counter, then origin."""
+        if not self._file(rank).exists():
+            return
+        with self._file(rank).open("rb") as file:
+            while len(part := np.fromfile(file, dtype=np.int32, count=3 * _READ)):
+                yield part.reshape(-1, 3)
 
     def _read_times(self, frame: pl.DataFrame, ids: pl.DataFrame, typologies: Sequence[str]) -> None:
         t = len(typologies)
@@ -128,15 +152,10 @@ def _by_typology(frame: pl.DataFrame, ids: pl.DataFrame, known: pl.DataFrame, ty
 
 
 @njit(cache=True, nogil=True)
-def _by_counter(counter, size):  # type: ignore[no-untyped-def]
-    """Order of pairs by counter, those of one counter as they came."""
-    start = np.zeros(size + 1, dtype=np.int64)
-    for j in counter:
-        start[j + 1] += 1
-    for j in range(size):
-        start[j + 1] += start[j]
-    order = np.empty(len(counter), dtype=np.int64)
-    for p in range(len(counter)):
-        order[start[counter[p]]] = p
-        start[counter[p]] += 1
-    return order
+def _place(pairs, free, origin, seconds):  # type: ignore[no-untyped-def]
+    """Put each pair (origin, counter, seconds) after the others of its counter."""
+    for p in range(len(pairs)):
+        at = free[pairs[p, 1]]
+        origin[at] = pairs[p, 0]
+        seconds[at] = pairs[p, 2]
+        free[pairs[p, 1]] = at + 1

@@ -50,7 +50,7 @@ def _resource(file: File, found: Format, release: Release, publication: Publicat
         # Schemas point to each other by these names.
         "name": stem if suffix == "csv" else f"{stem}-{suffix}",
         # Left to themselves, readers take Parquet for a table and stumble on its lists and geometries.
-        "type": "table" if suffix == "csv" else "file",
+        "type": "file",
         "path": file.path,
         "title": f"{table.title} ({found.titre})" if table else found.titre,
         "description": table.contract.description if table else found.phrase,
@@ -64,7 +64,7 @@ def _resource(file: File, found: Format, release: Release, publication: Publicat
     if suffix == "csv":
         described |= {"encoding": "utf-8", "dialect": _DIALECT}
         if release.has(schema):
-            described |= {"profile": "tabular-data-resource", "schema": schema}
+            described |= {"type": "table", "profile": "tabular-data-resource", "schema": schema}
     return described
 
 

@@ -62,18 +62,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Table:
-    """One published table.
-
-    Attributes:
-        title: as its files bear it: away from the release, invented data say so; the contract's own title does not.
-        located: how many rows have a geometry; None without geometry, as `box`, the box of them all.
-    """
+    """One published table. `title` is what its files bear: away from the release, invented data say so."""
 
     contract: Contract
     title: str
     rows: int
-    located: int | None
-    box: Box | None
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,10 @@ def _fitted(around: Box) -> Box:
 
 def _legend(shown: Map, names: Mapping[str, str]) -> Element:
     layers = [
-        node("layer-tree-layer", {"id": layer_id(name), "name": names[name], "providerKey": "ogr", "checked": "Qt::Checked"})
+        node(
+            "layer-tree-layer",
+            {"id": layer_id(name), "name": names[name], "providerKey": "ogr", "checked": "Qt::Checked"},
+        )
         for name in shown.couches
     ]
     styles: Sequence[tuple[str, float, bool, dict[str, object]]] = (

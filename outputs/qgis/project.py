@@ -200,7 +200,7 @@ def _properties(about: Mapping[str, str]) -> Element:
 
 
 def _theme(shown: Map) -> Element:
-    layers = [node("layer", {"id": layer_id(name), "style": "default", "visible": 1, "expanded": 1}) for name in shown.couches]
+    layers = [
+        node("layer", {"id": layer_id(name), "style": "default", "visible": 1, "expanded": 1}) for name in shown.couches
+    ]
     return node("visibility-preset", {"name": shown.titre, "has-expanded-info": 0}, *layers)
-
-

@@ -142,7 +142,9 @@ def _symbol(rank: int, colour: str | None, style: Style, contract: Contract) -> 
     drawn.extend(node("prop", {"k": k, "v": v}) for k, v in {**outline, **more}.items())
     drawn.append(node("data_defined_properties", {}, _properties(changing)))
     return node(
-        "symbol", {"name": rank, "type": kind, "alpha": f"{style.opacite:g}", "clip_to_extent": 1, "force_rhr": 0}, drawn
+        "symbol",
+        {"name": rank, "type": kind, "alpha": f"{style.opacite:g}", "clip_to_extent": 1, "force_rhr": 0},
+        drawn,
     )
 
 

@@ -33,8 +33,8 @@ def add_styles(database: sqlite3.Connection, contracts: Sequence[Contract], look
     declared = {d.couche: d for d in look.couches}
     database.execute(_STYLES_TABLE)
     database.execute(
-        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) "
-        "VALUES (?, 'attributes', ?, 'Styles des couches pour QGIS.', ?)",
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
+        "VALUES (?, 'attributes', ?, 'Styles des couches pour QGIS.', ?, 0)",
         (STYLES, STYLES, moment),
     )
     for contract in contracts:
@@ -64,3 +64,14 @@ def add_project(database: sqlite3.Connection, document: str) -> None:
         "INSERT INTO qgis_projects VALUES (?, ?, ?)",
         (PROJECT, '{"last_modified_time": "", "last_modified_user": ""}', packed.getvalue().hex()),
     )
+
+
+def unpacked(content: str) -> str:
+    """The `.qgs` document of a project kept that way.
+
+    Raises:
+        ValueError, BadZipFile: it is not.
+    """
+    with zipfile.ZipFile(io.BytesIO(bytes.fromhex(content))) as archive:
+        (name,) = archive.namelist()
+        return archive.read(name).decode()

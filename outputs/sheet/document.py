@@ -60,7 +60,7 @@ class Edition:
         licence: its title.
         credits: one line per source used.
         method: where the method is explained.
-        fictional: the data is invented, and the sheet says so on every page.
+        fictional: the data is invented, and the sheet says so.
     """
 
     version: str
@@ -208,8 +208,7 @@ def _tension_tile(content: Content) -> Tile:
         own = tension.own
         if own is None or own.kind is None:
             return Tile(UNKNOWN, "zone de tension", "pas d’indice pour cette commune")
-        value = {TENSE: "En tension", FRAGILE: "Fragile"}.get(own.kind, "Pas en tension")
-        return Tile(value, typeset(own.kind).lower(), f"rang national{NBSP}: {figure(own.rank)}")
+        return Tile(_verdict(own).rstrip("."), typeset(own.kind).lower(), f"rang national{NBSP}: {figure(own.rank)}")
     names = LEVELS[tension.niveau]
     known = tension.total - tension.without_index
     if not known:
@@ -223,6 +222,11 @@ def _tension_tile(content: Content) -> Tile:
         f"{names.one if tension.tense < 2 else names.many} en tension sur {figure(known)}",
         f"{people}{figure(tension.fragile)} proche{'' if tension.fragile < 2 else 's'} du seuil",
     )
+
+
+def _verdict(index: Index) -> str:
+    """Whether it is in tension, in a few words; nothing without an index."""
+    return {TENSE: "En tension.", FRAGILE: "Fragile.", None: ""}.get(index.kind, "Pas en tension.")
 
 
 def _figures(content: Content, scheme: Scheme) -> Table:
@@ -252,7 +256,7 @@ def _figure_row(found: KeyFigure, scheme: Scheme) -> tuple[str, ...]:
         figure(v, found.decimals, found.unit, unknown=UNKNOWN_SHORT) if found.compared else ""
         for v in (found.peers, found.country)
     ]
-    return typeset(found.title), value, *beside, found.vintage or ""
+    return typeset(found.title), value, *beside, found.vintage or (UNKNOWN_SHORT if found.value is not None else "")
 
 
 def _incomplete(found: KeyFigure, scheme: Scheme) -> bool:
@@ -335,11 +339,11 @@ def _tension(content: Content) -> Table:
     tension, territory = content.tension, content.territory
     names = LEVELS[tension.niveau]
     own = tension.own
-    lead = " ".join(f"{typeset(text)}." for text in (own.kind, (own.reason or "").rstrip(".")) if text) if own else ""
+    lead = "" if own is None else f"{_verdict(own)} {typeset(own.reason or '')}".strip()
     if territory.niveau == COMMUNE:
         return Table("Zone de tension", lead=lead or "Aucun indice de tension n’est connu pour cette commune.")
     if lead:
-        lead = f"L’ensemble du territoire – {lead[0].lower()}{lead[1:]}"
+        lead = f"L’ensemble du territoire{NBSP}: {lead[0].lower()}{lead[1:]}"
     title = f"{names.many.capitalize()} en tension"
     if tension.total == tension.without_index:
         return Table(title, lead=lead, notes=("Aucun indice de tension n’est connu pour ce territoire.",))
@@ -441,9 +445,9 @@ def _places(content: Content, scheme: Scheme) -> Table:
     if not total:
         lead = "Aucun lieu recensé."
     columns = (
-        Column("Lieu", 60, number=False, strong=True),
-        Column("Commune", 32, number=False),
-        Column("Services", 60, number=False),
+        Column("Lieu", 58, number=False, strong=True),
+        Column("Commune", 42, number=False),
+        Column("Services", 56, number=False),
     )
     return Table("Lieux mutualisés", columns, tuple(_place_row(p, scheme) for p in content.places), lead=lead)
 

@@ -108,11 +108,13 @@ def _furniture(canvas: Canvas, page: int, sheet: Document) -> None:
     if sheet.fictional:
         words = FICTIONAL.upper()
         width = pdfmetrics.stringWidth(words, _BOLD, 8) + 5 * mm
+        # Beside the title; elsewhere a table may be there.
+        x, y = (A4[0] - _MARGIN_X - width, A4[1] - 14 * mm) if page == 1 else ((A4[0] - width) / 2, 4 * mm)
         canvas.setFillColor(_ALERT)
-        canvas.rect(A4[0] - _MARGIN_X - width, A4[1] - 14 * mm, width, 6 * mm, stroke=0, fill=1)
+        canvas.rect(x, y, width, 6 * mm, stroke=0, fill=1)
         canvas.setFillColor(white)
         canvas.setFont(_BOLD, 8)
-        canvas.drawCentredString(A4[0] - _MARGIN_X - width / 2, A4[1] - 12 * mm, words)
+        canvas.drawCentredString(x + width / 2, y + 2 * mm, words)
     canvas.restoreState()
 
 
@@ -143,7 +145,13 @@ class _Styles:
     def _style(self, size: float, *, font: str = _PLAIN, colour: HexColor = _INK, align: int = 0) -> ParagraphStyle:
         points = size * self.scale
         return ParagraphStyle(
-            f"{font}{size}", fontName=font, fontSize=points, leading=points * 1.22, textColor=colour, alignment=align
+            f"{font}{size}",
+            fontName=font,
+            fontSize=points,
+            leading=points * 1.22,
+            textColor=colour,
+            alignment=align,
+            embeddedHyphenation=1,  # a long name is cut at its hyphens, not anywhere
         )
 
 

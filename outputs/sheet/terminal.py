@@ -10,7 +10,7 @@ from rich.text import Text
 
 from outputs.sheet.document import FICTIONAL, FICTIONAL_NOTE, Document, Table
 
-_NAMES = 22  # characters a first column keeps, whatever the terminal
+_NAMES = 24  # characters a first column keeps, however narrow the terminal
 
 
 def render_terminal(sheet: Document) -> RenderableType:
@@ -42,7 +42,7 @@ def _section(table: Table) -> list[RenderableType]:
                 heading,
                 justify="right" if column.number else "left",
                 style="bold" if column.strong else "",
-                min_width=min(widest, _NAMES) if number == 0 else None,
+                no_wrap=number == 0 and widest <= _NAMES,
             )
         for row in table.rows:
             grid.add_row(*(Text(row[number]) for number in shown))

@@ -40,6 +40,8 @@ def first_cells(text):
 
 def leaves(command, words=("csp",)):
     if isinstance(command, click.Group):
+        if command.invoke_without_command:
+            yield " ".join(words), command
         for name, child in command.commands.items():
             yield from leaves(child, (*words, name))
     else:

@@ -9,6 +9,7 @@ from pipeline.foundations.codes import departement_of_commune
 
 _DEPARTEMENTS = ("lieu_code_departement", "code_departement", "departement")
 _COMMUNE = "code_insee"
+_LEVEL, _TERRITORIES = "niveau", ("territoire", "code")
 
 
 @dataclass(frozen=True)
@@ -47,4 +48,9 @@ def departements(state: State) -> pl.Series:
         return state.frame[own].alias("departement")
     if _COMMUNE in names:
         return state.frame.select(departement_of_commune(pl.col(_COMMUNE)).alias("departement")).to_series()
+    territory = next((c for c in _TERRITORIES if c in names), None)
+    if _LEVEL in names and territory is not None:
+        level, code = pl.col(_LEVEL), pl.col(territory)
+        own_or_above = pl.when(level == "commune").then(departement_of_commune(code))
+        return state.frame.select(own_or_above.when(level == "departement").then(code).alias("departement")).to_series()
     return pl.Series("departement", [None] * state.frame.height, dtype=pl.String)

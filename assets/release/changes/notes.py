@@ -62,8 +62,8 @@ def full(summary: Summary, evidence: Evidence, accepted: Sequence[RuleResult]) -
     lines += _access(summary)
     lines += _tables(summary)
     lines += [
-        f"Toutes les lignes, avec leur raison et ce qui l'a fait choisir, sont dans {_FILE} ; les règles, dans "
-        "`docs/methode.md`.",
+        f"Toutes les lignes, avec leur raison et ce qui l'a fait choisir, sont dans {_FILE} ; les règles, dans la "
+        "méthode, à « Ce qui change ».",
         "",
     ]
     return "\n".join(lines)

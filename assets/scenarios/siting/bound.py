@@ -22,7 +22,8 @@ _FEW = 30
 _MOMENTUM = 0.85
 #: Rounds without a better bound before steps get shorter, by how much, and until when.
 _PATIENCE, _SHORTER, _SHORTEST_STEP = 30, 0.8, 0.02
-_BETTER = 1e-5
+#: A bound is better by so many times the slack.
+_BETTER = 100
 
 
 class Bounded(NamedTuple):
@@ -42,30 +43,34 @@ class Bounded(NamedTuple):
     always: Bools
 
 
-def bounded(gains: Gains, sizes: Sizes, is_open: Bools, slack: float) -> Bounded:
+def bounded(gains: Gains, sizes: Sizes, is_open: Bools, slack: float, musts: int) -> Bounded:
     """Bound the total of every choice of these sizes.
 
     Args:
         is_open: a choice to beat, with as many.
         slack: better by no more than this is no better.
+        musts: so many of the first rows must be served: a choice that leaves one is of no interest.
     """
     prices = _first_prices(gains, is_open)
+    prices[:musts] = gains.gain[gains.first[:musts]]  # as if they did not constrain
+    aim = float(prices[:musts].sum()) if musts else -np.inf
     bound, total, is_open = gains.total(np.ones_like(is_open)), gains.total(is_open), is_open.copy()
     never, always = np.zeros((2, gains.places), dtype=np.bool_)
     step, since, direction = 1.0, 0, np.zeros(gains.rows)
     for _ in range(min(_ROUNDS, _LOOKS // max(len(gains.row), 1))):
         chosen, here, margin = _choose(_values(gains, prices), sizes)
         here += float(prices.sum())
-        since = 0 if here < bound - _BETTER * abs(here) else since + 1
+        since = 0 if here < bound - _BETTER * slack else since + 1
         bound = min(bound, here)
         if since == 0 and gains.total(chosen) > total + slack:
             is_open = swapped(gains, sizes, chosen, slack)
             total = gains.total(is_open)
         # Each round proves something of its own: with a place the other way round, its bound falls by the margin.
-        hopeless = here - margin <= total + slack
+        least = max(total + slack, aim - slack)
+        hopeless = here - margin <= least
         never |= hopeless & ~chosen
         always |= hopeless & chosen
-        if bound <= total + slack or np.count_nonzero(~never & ~always) <= _FEW:
+        if bound <= least or np.count_nonzero(~never & ~always) <= _FEW:
             break
         if since >= _PATIENCE:
             step, since = step * _SHORTER, 0
@@ -74,7 +79,7 @@ def bounded(gains: Gains, sizes: Sizes, is_open: Bools, slack: float) -> Bounded
         norm = float(direction @ direction)
         if norm == 0 or step < _SHORTEST_STEP:
             break
-        prices = np.maximum(prices - step * (here - total) / norm * direction, 0.0)
+        prices = np.maximum(prices - step * (here - least) / norm * direction, 0.0)
     return Bounded(bound, is_open, total, never, always)
 
 

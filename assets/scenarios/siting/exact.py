@@ -5,6 +5,7 @@ equal sets are one variable whoever they are for (Cornuéjols, Nemhauser, Wolsey
 Only places integer: the others follow. What is fixed before comes from `bound`.
 """
 
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -58,11 +59,21 @@ def terms(gains: Gains, free: Bools, always: Bools) -> Terms:
     )
 
 
-class Limits(NamedTuple):
-    """What integer programming may take: seconds, and sets of places."""
+class Limits:
+    """What may be spent: seconds from now on, and sets of places in one program."""
 
-    seconds: float
-    terms: int
+    def __init__(self, seconds: float, terms: int) -> None:
+        self.terms = terms
+        self._end = time.perf_counter() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, 0 when there are none."""
+        return max(self._end - time.perf_counter(), 0.0)
+
+    def share(self, part: float) -> "Limits":
+        """A part of the time that is left."""
+        return Limits(self.left * part, self.terms)
 
 
 class Best(NamedTuple):
@@ -82,7 +93,7 @@ def best(gains: Gains, must: Gains, sizes: Sizes, never: Bools, always: Bools, l
         return Best(None, -np.inf)
     free = ~never & ~always
     lost, needed = terms(gains, free, always), terms(must, free, always)
-    if len(lost.loss) + len(needed.loss) > limits.terms:
+    if len(lost.loss) + len(needed.loss) > limits.terms or not limits.left:
         return None
     f, s = gains.places, len(lost.loss)
     child = np.flatnonzero(lost.parent >= 0)
@@ -107,7 +118,7 @@ def best(gains: Gains, must: Gains, sizes: Sizes, never: Bools, always: Bools, l
             LinearConstraint(vstack([served, reached]), at_least, np.inf),
             LinearConstraint(numbers, [0, sizes.kept], [sizes.opened, sizes.kept]),
         ],
-        options={"time_limit": limits.seconds, "mip_rel_gap": 0.0},
+        options={"time_limit": limits.left, "mip_rel_gap": 0.0},
     )
     if found.status == _INFEASIBLE:
         return Best(None, -np.inf)

@@ -28,16 +28,13 @@ def front(problem: Problem, ask: Ask, limits: Limits) -> list[Step]:
     sizes = [(k, ask.closed) for k in range(ask.opened + 1)] if ask.opened else [(0, k) for k in range(ask.closed + 1)]
     steps: list[Step] = []
     before: Solution | None = None
-    left = limits.seconds
     for number, (opened, closed) in enumerate(sizes):
-        share = left / (len(sizes) - number)
         asked = replace(ask, opened=opened, closed=closed)
         try:
-            before = solve(problem, asked, limits._replace(seconds=share), before)
+            before = solve(problem, asked, limits.share(1 / (len(sizes) - number)), before)
         except Impossible:
             if number == len(sizes) - 1:
                 raise
             before = None
-        left -= min(before.seconds, share) if before else 0
         steps.append(Step(opened, closed, before))
     return steps

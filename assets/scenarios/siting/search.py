@@ -53,13 +53,15 @@ def search(gains: Gains, must: Gains, sizes: Sizes, limits: Limits, starts: Sequ
     Args:
         starts: choices to start from, no more opened nor closed than asked.
     """
+    if must.reached(np.ones(sizes.places, dtype=np.bool_)) < must.rows:
+        return Found(None, -np.inf, -np.inf, True, RELAXED)
     top = gains.total(np.ones(sizes.places, dtype=np.bool_))
     # Serving one row more is worth more than anything else: what must be served comes first, by the same means.
     weight = 2 * top or 1.0
     both = must.scaled(weight).then(gains) if must.rows else gains
     served, noise, tolerance = weight * must.rows, _NOISE * (top or weight), TOLERANCE * (top or weight)
     choices = [swapped(both, sizes, greedy(both, sizes, start), noise) for start in (None, *starts)]
-    proved = bounded(both, sizes, max(choices, key=both.total), tolerance)
+    proved = bounded(both, sizes, max(choices, key=both.total), tolerance, must.rows)
     if proved.bound < served - tolerance:
         return Found(None, -np.inf, -np.inf, True, RELAXED)
     is_open: Bools | None = proved.is_open if must.reached(proved.is_open) == must.rows else None

@@ -13,8 +13,8 @@ from assets.scenarios.siting.problem import Problem
 from assets.scenarios.siting.search import Found, search
 from assets.tension.pairs import Bools, Ints
 
-#: The time of integer programming is shared between checks; there are about as many, most of which need none.
-_CHECKS = 10
+#: Of the time, what checks may take, and each of what they have left: most of them need little.
+_CHECKS, _CHECK = 0.5, 0.25
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ def least_worst(problem: Problem, sizes: Sizes, limits: Limits) -> Worst:
     if not problem.within_reach.any():
         return Worst(None, 0, 0)
     steps = _times(problem)
-    limits = limits._replace(seconds=limits.seconds / _CHECKS)
+    checks = limits.share(_CHECKS)
     best = Worst(None, problem.ceiling_s, problem.ceiling_s)
     low, high = 0, len(steps)  # those from `high` on can be had
     unknown = len(steps)  # from here on, nothing below was excluded
     while low < high:
         middle = (low + high) // 2
-        found = within(problem, sizes, int(steps[middle]), limits)
+        found = within(problem, sizes, int(steps[middle]), checks.share(_CHECK))
         if found.is_open is not None:
             best = Worst(found.is_open, worst_of(problem, found.is_open), 0)
             high = int(np.searchsorted(steps, best.seconds))

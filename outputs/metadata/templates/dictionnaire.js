@@ -2,6 +2,7 @@
 const plain = text => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 const search = document.getElementById("chercher");
 const found = document.getElementById("trouve");
+const tables = document.querySelector("nav");
 const sections = [...document.querySelectorAll("section[data-table]")].map(section => ({
   section,
   title: plain(section.querySelector("h2").textContent + " " + section.querySelector(".what").textContent),
@@ -11,6 +12,7 @@ search.closest("form").hidden = false;
 search.addEventListener("input", () => {
   const words = plain(search.value).split(/\s+/).filter(Boolean);
   let columns = 0;
+  tables.hidden = words.length > 0;
   for (const {section, title, rows} of sections) {
     let shown = 0;
     for (const {row, text} of rows) {

@@ -55,7 +55,7 @@ def test_bad_lines_are_refused(pair, lines, found):
     assert found in str(caught.value)
 
 
-def test_sums_are_held_against_the_number_of_rows(pair, tmp_path):
+def test_sums_are_held_against_the_number_of_rows(pair):
     before, after, told = pair
     summed = told.filter(pl.col("changement").is_in(["ajouté", "retiré"])).with_columns(
         identifiant=None, avant=None, apres=None, lignes=pl.when(pl.col("changement") == "ajouté").then(2).otherwise(1)

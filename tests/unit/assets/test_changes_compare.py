@@ -183,7 +183,7 @@ rows = st.dictionaries(
 pairs = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=5)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(rows, rows, pairs)
 def test_the_lines_applied_to_the_one_give_the_other(old, new, following):
     before, after = (state(*({"id": key, **cells} for key, cells in side.items())) for side in (old, new))
@@ -191,7 +191,7 @@ def test_the_lines_applied_to_the_one_give_the_other(old, new, following):
     told(before, after, links(*unique.items()))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(rows, rows)
 def test_rows_that_came_less_rows_that_left_are_the_difference(old, new):
     before, after = (state(*({"id": key, **cells} for key, cells in side.items())) for side in (old, new))

@@ -75,14 +75,14 @@ CONTRACTS = {
     c.table: c
     for c in (
         contract(
-            "referentiel__implantations",
+            "essai__guichets",
             ("service_id", "texte"),
             ("service_nom", "texte"),
             ("reseaux", "liste_texte"),
             ("geometrie", "geometrie"),
             geometry={"type": "Point"},
         ),
-        contract("access__distances", ("code", "texte"), ("distance_m", "reel")),
+        contract("essai__distances", ("code", "texte"), ("distance_m", "reel")),
         contract("raw__interne", ("id", "texte"), published=False),
         contract("access__osm", ("id", "texte"), licence="odc-odbl"),
     )
@@ -92,7 +92,7 @@ CONTRACTS = {
 @pytest.fixture
 def tables():
     return {
-        "referentiel__implantations": pl.DataFrame(
+        "essai__guichets": pl.DataFrame(
             {
                 "service_id": ["S2", "S1"],
                 "service_nom": ["=cmd", "Mairie d'Embrun"],
@@ -100,7 +100,7 @@ def tables():
                 "geometrie": pl.Series([shapely.to_wkb(shapely.Point(6.5, 44.5)), None], dtype=pl.Binary),
             }
         ),
-        "access__distances": pl.DataFrame({"code": ["05046", "01004"], "distance_m": [None, 12.5]}),
+        "essai__distances": pl.DataFrame({"code": ["05046", "01004"], "distance_m": [None, 12.5]}),
         "raw__interne": pl.DataFrame({"id": ["x"]}),
     }
 
@@ -116,7 +116,7 @@ def context():
         code=Code(version="0.1.0", empreinte="c0de" * 16),
         sources=(describe_source(SPEC, STATE, date_reference=WHEN),),
         verdict=Verdict(statut="conforme", cle="k", comptes={"blocage": 0, "alerte": 2}),
-        comptages={"implantations": 2},
+        comptages={"guichets": 2},
     )
 
 
@@ -138,10 +138,10 @@ def test_everything_is_there_and_described(tmp_path, tables, context, quality):
         "carto-services-publics.gpkg",
         "changements/notes.md",
         "csv/distances.csv",
-        "csv/implantations.csv",
+        "csv/guichets.csv",
         "datapackage.json",
         "geoparquet/distances.parquet",
-        "geoparquet/implantations.parquet",
+        "geoparquet/guichets.parquet",
         "index.html",
         "manifest.json",
         "metadonnees/dcat.jsonld",
@@ -159,13 +159,13 @@ def test_everything_is_there_and_described(tmp_path, tables, context, quality):
     described = {f.chemin for t in manifest.tables for f in t.fichiers} | {f.chemin for f in manifest.fichiers}
     assert described == set(names) - {"NOTES.md", "SHA256SUMS", "manifest.json"}
     first = manifest.tables[0]
-    assert (first.layer, first.lignes, first.cle, first.geometrie.nombre) == ("implantations", 2, ("service_id",), 1)
+    assert (first.layer, first.lignes, first.cle, first.geometrie.nombre) == ("guichets", 2, ("service_id",), 1)
     assert first.geometrie.emprise == (6.5, 44.5, 6.5, 44.5)
     assert manifest.perimetre == ("05", "36")
     source = manifest.sources[0]
     assert (source.etat, source.motif, source.age_jours) == ("dernière bonne version", "le serveur ne répond pas", 10)
     assert source.fichiers[0].url_finale == "https://example.org/b.json"
-    with (folder / "csv" / "implantations.csv").open(newline="", encoding="utf-8") as file:
+    with (folder / "csv" / "guichets.csv").open(newline="", encoding="utf-8") as file:
         assert [r["service_nom"] for r in csv.DictReader(file)] == ["Mairie d'Embrun", "'=cmd"]
 
 
@@ -174,7 +174,7 @@ def test_notes_say_in_french_what_the_reader_must_know(tmp_path, tables, context
     assert "# Carto Services Publics, version 2026.01.31" in text
     assert "Données fictives" in text
     assert "Verdict des contrôles : **conforme**, alerte : 2, blocage : 0." in text
-    assert "| `implantations` | Implantations (données fictives) | 2 |" in text
+    assert "| `guichets` | Guichets (données fictives) | 2 |" in text
     assert (
         r"| Annuaire \| locaux | DILA | 21/01/2026 | Licence Ouverte 2.0 "
         "| dernière bonne version, vieux de 10 jours : le serveur ne répond pas |"
@@ -224,7 +224,7 @@ def test_further_products_see_the_tables_and_are_summed(tmp_path, tables, contex
 def test_a_product_that_differs_from_its_table_stops_the_release(tmp_path, tables, context, monkeypatch):
     real = assemble.write_csv
     monkeypatch.setattr(assemble, "write_csv", lambda frame, *rest: real(frame.head(1), *rest))
-    with pytest.raises(QualityRefused, match=r"implantations\.csv \(rows\): expected 2; found 1"):
+    with pytest.raises(QualityRefused, match=r"guichets\.csv \(rows\): expected 2; found 1"):
         stage(tmp_path, V1, tables, CONTRACTS, context)
     assert list(tmp_path.iterdir()) == []
 

@@ -121,6 +121,55 @@ def test_a_faulty_release_is_withdrawn_and_the_next_one_takes_over(releases):
         point_latest(releases, "2020.01.01")
 
 
+def test_the_journal_says_what_was_done(releases):
+    promote(staged(releases, V2), releases, V2)
+    point_latest(releases, V1, "carte fausse")
+    done = [(e.action, e.version, e.depuis, e.motif) for e in read_journal(releases)]
+    assert done == [
+        ("promotion", V1, None, None),
+        ("promotion", V2, None, None),
+        ("pointeur", V1, V2, "carte fausse"),
+    ]
+
+
+def test_a_release_put_there_without_a_line_gets_one(releases):
+    (releases / JOURNAL).unlink()
+    assert settle(releases) == [f"publication {V1} : inscrite au journal"]
+    assert settle(releases) == []
+    assert [e.version for e in read_journal(releases)] == [V1]
+
+
+def test_a_release_that_does_not_tell_its_changes_is_refused(releases):
+    folder = staged(releases, V2)
+    (folder / DIFF).unlink()
+    write_sums(folder)
+    with pytest.raises(QualityRefused, match=r"changements/diff\.parquet: a release tells what changed"):
+        promote(folder, releases, V2)
+    with pytest.raises(QualityRefused, match=r"a release that follows 2026\.01\.31, the current one; found one.*none"):
+        promote(staged(releases, V2, precedente=None), releases, V2)
+    with pytest.raises(QualityRefused, match=r"found one that follows 2025\.12\.31"):
+        promote(staged(releases, V2, precedente="2025.12.31"), releases, V2)
+    assert list_releases(releases) == [V1]
+
+
+def test_a_release_that_tells_false_changes_is_refused(releases):
+    folder = staged(releases, V2)
+    line = {"table": "t__t", "changement": "ajouté", "raison": "offre", "lignes": 1}
+    schema = all_contracts()[TABLE].polars_schema
+    pl.DataFrame([dict.fromkeys(schema) | line], schema=schema, orient="row").write_parquet(folder / DIFF)
+    write_sums(folder)
+    with pytest.raises(QualityRefused, match=r"changes from 2026\.01\.31 to 2026\.02\.15: expected lines that"):
+        promote(folder, releases, V2)
+
+
+def test_a_release_staged_before_another_came_is_staged_again(releases):
+    early = staged(releases, V3)
+    promote(staged(releases, V2), releases, V2)
+    early = early.rename(early.with_name(f"{early.name}0"))
+    with pytest.raises(QualityRefused, match="stage it again"):
+        promote(early, releases, V3)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

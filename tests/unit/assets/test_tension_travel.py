@@ -1,5 +1,7 @@
 """Times by road as access writes them: what is known, what is not, and pairs against a join."""
 
+import tempfile
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +13,7 @@ from assets.access.pairs_files import PairFiles
 from assets.access.settings import settings as access
 from assets.access.times import measure
 from assets.access.times_table import NO_WAY, times_table
+from assets.tension import travel
 from assets.tension.travel import RoadTimes
 from assets.tension.zones import Zones
 from pipeline.foundations.errors import CspError
@@ -133,6 +136,19 @@ def test_pairs_are_a_join(data):
         listed = zip(mine[found.counter].tolist(), found.origin.tolist(), found.seconds.tolist(), strict=True)
         assert list(listed) == expected
         assert (found.origins, found.counters) == (len(communes), len(mine))
+
+
+def test_pairs_wait_on_disk_no_longer_than_they_are_needed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(travel, "_READ", 2)
+    people = people_in(*["05061"] * 5)
+    rows = couples(*((f"O{i:03d}", f"P{j:03d}", 10 * i + j) for i in range(5) for j in range(2)))
+    source = RoadTimes(people, held({}, {}), LABELS, [], [rows])
+    assert [p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()] == [10 * 3 * 4]
+    found, _ = source.pairs(FS)
+    assert found.seconds.tolist() == [0, 10, 20, 30, 40, 1, 11, 21, 31, 41]
+    del source
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_access_writes_is_what_is_read(tmp_path):

@@ -12,7 +12,7 @@ import requests
 from outputs.publish import udata
 from outputs.publish.client import Client
 from outputs.publish.criteres import LABELS, score
-from outputs.publish.faults import TargetRefused, TargetUnreachable
+from outputs.publish.faults import Patience, TargetRefused, TargetUnreachable
 from outputs.publish.ressources import Declaration, declaration
 from outputs.publish.udata import FILE, IDENTIFIER, SHA256, VERSION, WITHDRAWN
 from pipeline.foundations.errors import QualityRefused, WrongUse
@@ -33,8 +33,13 @@ def publisher(datagouv, tmp_path):
 
 @pytest.fixture
 def few():
-    """Three resources, for tests that publish many times."""
-    rules = [r for r in declaration().ressources if r.motif in {"csv/*.csv", "NOTES.md", "csv/*.schema.json"}]
+    """Four resources, for tests that publish many times."""
+    return only("csv/*.csv", "NOTES.md", "csv/*.schema.json")
+
+
+def only(*patterns):
+    """The declaration with these rules only."""
+    rules = [r for r in declaration().ressources if r.motif in patterns]
     return Declaration(jeu=declaration().jeu, ressources=tuple(rules))
 
 
@@ -67,8 +72,15 @@ def read(resource):
 
 
 class TestAFirstPublication:
-    def test_everything_is_there_described_and_open(self, publisher):
-        done = publisher.publish(V1)
+    @pytest.fixture(scope="class")
+    def first(self, datagouv, tmp_path_factory):
+        """A release published, and what it did."""
+        made = Publisher(datagouv, tmp_path_factory.mktemp("premiere"))
+        make_release(made.releases, V1)
+        return made, made.publish(V1)
+
+    def test_everything_is_there_described_and_open(self, first):
+        publisher, done = first
         dataset = publisher.dataset()
         by_file = publisher.resources()
         assert set(by_file) == HOSTED
@@ -95,43 +107,54 @@ class TestAFirstPublication:
         assert by_file["csv/communes.csv"]["type"] == "main"
         assert by_file["SHA256SUMS"]["type"] == "documentation"
 
-    def test_the_order_is_that_of_the_declaration(self, publisher):
-        publisher.publish(V1)
+    def test_the_order_is_that_of_the_declaration(self, first):
+        publisher, _ = first
         shown = [r["extras"][FILE] for r in publisher.dataset()["resources"]]
         assert shown == [s.wanted.key for s in publisher.seen.plan.steps]
         assert shown[0] == "carto-services-publics.gpkg"
 
-    def test_a_table_leads_to_its_schema(self, publisher):
-        publisher.publish(V1)
-        by_file = publisher.resources()
+    def test_a_table_leads_to_its_schema(self, first):
+        by_file = first[0].resources()
         schema = by_file["csv/implantations.csv"]["schema"]["url"]
         assert schema == by_file["csv/implantations.schema.json"]["latest"]
         assert requests.get(schema, timeout=10).json() == {"fields": []}
         assert by_file["csv/communes.csv"]["schema"] is None
 
-    def test_nine_criteria_out_of_nine_here_and_there(self, publisher):
-        publisher.publish(V1)
+    def test_nine_criteria_out_of_nine_here_and_there(self, first):
+        publisher, _ = first
         answered = publisher.dataset()["quality"]
         assert score(publisher.seen.criteria) == answered["score"] == 1
         assert {name: answered[name] for name in LABELS} == dict(publisher.seen.criteria)
 
-    def test_nothing_is_seen_before_the_end(self, publisher):
+    def test_the_whole_country_is_a_zone_of_the_site(self, publisher, few, monkeypatch):
+        monkeypatch.setattr("assets.release.announce._COUNTRY", frozenset({"05", "36"}))
+        publisher.publish(V1, declared=few)
+        assert publisher.dataset()["spatial"]["zones"] == ["country:fr"]
+        assert publisher.dataset()["spatial"]["geom"] is None
+
+    def test_nothing_is_seen_before_the_end(self, publisher, few):
         """Hidden until it is whole: an anonymous reader never finds a part of it."""
         found, stop = [], threading.Event()
         url = f"{publisher.site.api}/datasets/?organization={publisher.organisation}"
 
         def look():
-            while not stop.is_set():
-                listed = requests.get(url, timeout=10).json()["data"]
-                found.append([(len(d["resources"]), d["extras"].get(VERSION)) for d in listed])
+            listed = requests.get(url, timeout=10).json()["data"]
+            found.append([(len(d["resources"]), d["extras"].get(VERSION)) for d in listed])
 
-        watcher = threading.Thread(target=look)
+        def watch():
+            while not stop.wait(0.1):
+                look()
+
+        look()
+        watcher = threading.Thread(target=watch)
         watcher.start()
-        publisher.publish(V1)
+        publisher.publish(V1, declared=few)
+        look()
         stop.set()
         watcher.join()
-        assert [] in found
-        assert {n for listed in found for n, _ in listed} <= {len(HOSTED)}
+        assert found[0] == []
+        assert found[-1] == [(4, V1)]
+        assert {n for listed in found for n, _ in listed} == {4}
 
     def test_the_files_the_site_does_not_take_are_told(self, publisher):
         publisher.publish(V1, dry=True)
@@ -183,13 +206,35 @@ class TestAgain:
         assert state_of(publisher.root)["version"] == V2
 
     def test_the_server_fails_on_two_files_of_a_name_in_a_second(self, publisher, few):
-        """A genuine fault of the server (500), which passes after a second."""
-        make_release(publisher.releases, V3)
+        """A genuine fault of the server (500): somebody else sends files of the same name all the while."""
         publisher.publish(V1, declared=few)
-        patient = Publisher.QUICK.__class__(connect=3, read=5, total=20, attempts=3, pause=1.1)
-        publisher.publish(V2, declared=few, patience=patient)
-        publisher.publish(V3, declared=few, patience=patient)
-        assert {r["extras"][VERSION] for r in publisher.resources().values()} == {V3}
+        path, stop, faults = f"1/datasets/{publisher.dataset()['id']}/upload/", threading.Event(), []
+
+        class Watched(Client):
+            def send(self, path, body):
+                try:
+                    return super().send(path, body)
+                except TargetUnreachable as error:
+                    faults.append(error.status)
+                    stop.set()
+                    raise
+
+        def send():
+            while not stop.is_set():
+                publisher.site.ask("POST", path, files={"file": ("NOTES.txt", b"theirs")})
+
+        other = threading.Thread(target=send)
+        other.start()
+        patient = Patience(connect=3, read=10, total=20, attempts=4, pause=1.1)
+        for version in (V2, V1) * 3:
+            publisher.publish(version, declared=few, client=Watched, patience=patient)
+            if faults:
+                break
+        stop.set()
+        other.join()
+        assert set(faults) == {500}
+        assert len(publisher.resources()) == 5  # ours, and theirs under no name of ours
+        assert publisher.resources()["NOTES.md"]["extras"][VERSION] == version
 
     def test_an_older_version_can_be_put_back(self, publisher, few):
         publisher.publish(V2, declared=few)
@@ -245,13 +290,17 @@ class TestAgain:
 
 class TestResourcesNoLongerInTheRelease:
     @pytest.fixture
-    def without(self, publisher):
+    def few(self):
+        return only("csv/*.csv", "carte/apercu.png")
+
+    @pytest.fixture
+    def without(self, publisher, few):
         make_release(publisher.releases, V3, files={"carte/apercu.png": None})
-        publisher.publish(V1)
+        publisher.publish(V1, declared=few)
         return publisher
 
-    def test_are_kept_and_said_to_be_old_once(self, without):
-        without.publish(V3)
+    def test_are_kept_and_said_to_be_old_once(self, without, few):
+        without.publish(V3, declared=few)
         old = without.resources()["carte/apercu.png"]
         assert old["description"].startswith(
             f"N’est plus mise à jour depuis la version {V3} : fichier de la version {V1}."
@@ -259,17 +308,17 @@ class TestResourcesNoLongerInTheRelease:
         assert old["extras"][WITHDRAWN] == V3
         assert without.dataset()["resources"][-1]["id"] == old["id"]
         without.site.relay.seen.clear()
-        without.publish(V3)
+        without.publish(V3, declared=few)
         assert without.site.relay.writes() == []
 
-    def test_are_deleted_on_demand(self, without):
-        done = without.publish(V3, remove_old=True)
+    def test_are_deleted_on_demand(self, without, few):
+        done = without.publish(V3, declared=few, remove_old=True)
         assert done.removed == ["Aperçu"]
-        assert set(without.resources()) == HOSTED - {"carte/apercu.png"}
+        assert set(without.resources()) == {"csv/implantations.csv", "csv/communes.csv"}
 
-    def test_live_again_when_they_come_back(self, without):
-        without.publish(V3)
-        without.publish(V2)
+    def test_live_again_when_they_come_back(self, without, few):
+        without.publish(V3, declared=few)
+        without.publish(V2, declared=few)
         back = without.resources()["carte/apercu.png"]
         assert WITHDRAWN not in back["extras"]
         assert back["description"].startswith("La version en une image")
@@ -278,6 +327,10 @@ class TestResourcesNoLongerInTheRelease:
 
 class TestFilesHostedElsewhere:
     @pytest.fixture
+    def few(self):
+        return only("geoparquet/*.parquet", "NOTES.md")
+
+    @pytest.fixture
     def served(self, publisher, server):
         """The releases behind a web address, as a bucket would have them."""
         for file in publisher.releases.rglob("*.parquet"):
@@ -285,44 +338,48 @@ class TestFilesHostedElsewhere:
             server.serve(f"/v/{name}", file.read_bytes())
         return f"{server.url}/v"
 
-    def test_are_resources_that_lead_there(self, publisher, served):
-        publisher.publish(V1, base_url=served)
+    def test_are_resources_that_lead_there(self, publisher, few, served):
+        publisher.publish(V1, declared=few, base_url=served)
         first = publisher.resources()["geoparquet/communes.parquet"]
         assert (first["filetype"], first["format"]) == ("remote", "parquet")
         assert first["url"] == f"{served}/{V1}/geoparquet/communes.parquet"
         content = (publisher.releases / V1 / "geoparquet/communes.parquet").read_bytes()
         assert first["checksum"] == {"type": "sha256", "value": sha256(content)}
         assert read(first) == content
-        publisher.publish(V2, base_url=served)
+        publisher.publish(V2, declared=few, base_url=served)
         second = publisher.resources()["geoparquet/communes.parquet"]
         assert second["id"] == first["id"]
         assert second["url"] == f"{served}/{V2}/geoparquet/communes.parquet"
         publisher.site.relay.seen.clear()
-        publisher.publish(V2, base_url=served)
+        publisher.publish(V2, declared=few, base_url=served)
         assert publisher.site.relay.writes() == []
 
-    def test_other_bytes_there_stop_everything(self, publisher, served, server):
+    def test_other_bytes_there_stop_everything(self, publisher, few, served, server):
         server.serve(f"/v/{V1}/geoparquet/communes.parquet", b"PAR1 something else")
         with pytest.raises(QualityRefused, match="the bytes of the release"):
-            publisher.publish(V1, base_url=served)
+            publisher.publish(V1, declared=few, base_url=served)
         assert publisher.site.datasets(publisher.organisation) == []
 
-    def test_a_file_not_there_stops_everything(self, publisher, served, server):
+    def test_a_file_not_there_stops_everything(self, publisher, few, served, server):
         server.serve(f"/v/{V1}/geoparquet/communes.parquet", status=404)
         with pytest.raises(TargetUnreachable, match="404"):
-            publisher.publish(V1, base_url=served)
+            publisher.publish(V1, declared=few, base_url=served)
         assert publisher.site.datasets(publisher.organisation) == []
 
-    def test_they_are_not_left_behind(self, publisher, served):
-        publisher.publish(V1, base_url=served)
+    def test_they_are_not_left_behind(self, publisher, few, served):
+        publisher.publish(V1, declared=few, base_url=served)
         with pytest.raises(WrongUse, match="give --base-url as for the version that put it there"):
-            publisher.publish(V2)
+            publisher.publish(V2, declared=few)
 
 
 class TestLargeFiles:
     @pytest.fixture(autouse=True)
     def small_parts(self, monkeypatch):
         monkeypatch.setattr(udata, "PART", 50_000)
+
+    @pytest.fixture
+    def few(self):
+        return only("carto-services-publics.gpkg", "NOTES.md")
 
     @pytest.fixture
     def large(self, publisher):
@@ -332,28 +389,24 @@ class TestLargeFiles:
         return publisher
 
     def test_go_in_parts_and_show_whole(self, large, few):
-        rules = [r for r in declaration().ressources if r.motif.endswith(".gpkg")]
-        few = Declaration(jeu=few.jeu, ressources=tuple(rules))
         large.publish(V1, declared=few)
-        assert len(large.site.relay.uploads()) == 5  # four parts, and the call that makes a file of them
+        assert len(large.site.relay.uploads()) == 6  # notes; four parts, and the call that makes a file of them
         assert read(large.resources()["carto-services-publics.gpkg"]) == b"1" * 170_001
         large.publish(V2, declared=few)
         assert read(large.resources()["carto-services-publics.gpkg"]) == b"2" * 170_001
 
     def test_a_part_whose_answer_is_lost_is_not_doubled(self, large, few):
-        rules = [r for r in declaration().ressources if r.motif.endswith(".gpkg")]
-        few = Declaration(jeu=few.jeu, ressources=tuple(rules))
         large.site.relay.mute = b"/upload/"
         large.publish(V1, declared=few)
+        assert len(large.site.relay.uploads()) == 7  # one part twice: the server refuses it, since it is there
         assert read(large.resources()["carto-services-publics.gpkg"]) == b"1" * 170_001
 
-    def test_are_sent_before_anything_changes_for_readers(self, large):
-        large.publish(V1)
+    def test_are_sent_before_anything_changes_for_readers(self, large, few):
+        large.publish(V1, declared=few)
         large.site.relay.seen.clear()
-        large.publish(V2)
-        parts = [n for n, line in enumerate(large.site.relay.seen) if line.startswith("POST") and "/datasets/" in line]
-        replaced = [n for n in parts if "/resources/" in large.site.relay.seen[n]]
-        assert parts.index(replaced[0]) == 4  # the four parts come first
+        large.publish(V2, declared=few)
+        replacing = ["/resources/" in line for line in large.site.relay.writes()]
+        assert replacing.index(True) == 4  # the four parts come first
 
 
 class Killed(BaseException):

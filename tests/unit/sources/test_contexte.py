@@ -131,6 +131,24 @@ def test_incomes_under_secrecy_are_null_and_say_so(folder: Path) -> None:
     assert result.issues.is_empty()  # secrecy is no fault
 
 
+def test_nothing_written_is_secrecy_where_the_table_says_so(declare: Declare, tmp_path: Path) -> None:
+    """Older vintages leave a hole, or NaN in Parquet, where the newer ones write `s`."""
+    path = tmp_path / "a.parquet"
+    frame = pl.DataFrame({"CODGEO": ["05001", "05023", "05170"], "MED16": [None, 20870.0, float("nan")]})
+    frame.write_parquet(path)
+    measures = {"median": {"colonne": "MED{an}", "nature": "montant"}}
+    held = read(path, declare(mesures=measures, vide="secret"))
+    assert [r[2:] for r in rows(held)] == [
+        (None, "secret statistique"),
+        (20870.0, "publié"),
+        (None, "secret statistique"),
+    ]
+    assert (held.issues.height, held.millesime) == (0, "2016")
+    absent = read(path, declare(mesures=measures))
+    assert [r[3] for r in rows(absent)] == ["non disponible", "publié", "non disponible"]
+    assert [i[3] for i in issues(absent)] == ["valeur-absente"] * 2
+
+
 def test_a_long_table_is_the_same_as_a_wide_one(folder: Path) -> None:
     result = read(folder / "filosofi_long.csv", get_source("contexte_filosofi_long"))
     assert rows(result) == [

@@ -127,10 +127,8 @@ def test_services_out_of_reach_and_beyond_the_border():
 def test_a_commune_says_its_own_index_and_a_partial_release_that_it_is():
     alone = sheet("05002")
     assert (alone.tiles[2].value, alone.tiles[2].beside) == ("En tension", f"rang national{NBSP}: 7")
-    assert (
-        alone.tension.lead
-        == f"En tension{NBSP}: offre faible et besoin fort. Raison de 05002{NBSP}: 12{NBSP}% d’écart."
-    )
+    assert alone.tension.lead == f"En tension. Raison de 05002{NBSP}: 12{NBSP}% d’écart."
+    assert sheet(EPCI).tension.lead.startswith(f"L’ensemble du territoire{NBSP}: fragile. Raison de {EPCI}")
     assert sheet("05003").tiles[2].value == f"non{NBSP}connu"
     assert alone.pages == sheet(EPCI).pages == 1
     region = sheet("93", "region")
@@ -235,6 +233,10 @@ def test_the_terminal_says_the_essentials_and_reads_no_markup():
     for words in ("Hautes-Alpes", "DONNÉES FICTIVES", "[bold]Amont[/bold] [red", f"14,2{NBSP}%*", "Lieux mutualisés"):
         assert words in said
     assert "mini – maxi" not in said  # a detail
+    narrow = Console(file=io.StringIO(), width=80)
+    narrow.print(render_terminal(sheet()))
+    row = next(line for line in narrow.file.getvalue().splitlines() if line.split()[:2] == ["France", "services"])
+    assert row.split()[2:] == ["4", "12,3", "9,0", "90", "100", "30"]
 
 
 # --- the map -----------------------------------------------------------------------------------------------------

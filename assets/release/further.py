@@ -1,0 +1,49 @@
+"""The products made beside the tables, for people who open no GIS and for web maps: workbook and tiles.
+
+Each is written, then read again by another library; what they hold is declared in `outputs` (`classeur.yml`, `tuiles.yml`).
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from assets.release.context import ReleaseContext
+from outputs import layout, tiles, workbook
+from outputs.joined import layers_of
+from outputs.reread_products import reread_tiles, reread_workbook
+from outputs.style import look
+from quality.contract import Contract
+
+
+def further(
+    tables: Mapping[str, pl.DataFrame],
+    contracts: Mapping[str, Contract],
+    context: ReleaseContext,
+    about: Mapping[str, str],
+) -> list[Callable[[Path], None]]:
+    """Writers for `assemble.stage`.
+
+    Args:
+        about: what every product says of the release (`assemble.about`).
+    """
+    published = {name: (contracts[name], frame) for name, frame in tables.items() if contracts[name].published}
+
+    def write_workbook(folder: Path) -> None:
+        declared, path = workbook.declared(), layout.workbook(folder)
+        sheets = workbook.sheets(published, declared)
+        path.parent.mkdir()
+        workbook.write_workbook(
+            sheets, path, notice=declared.lisez_moi, about=about, date_reference=context.date_reference
+        )
+        reread_workbook(path, sheets)
+
+    def write_tiles(folder: Path) -> None:
+        declared, path = tiles.declared(), layout.tiles(folder)
+        drawn = {source.couche for layer in declared.couches for source in layer.sources}
+        layers = layers_of(list(published.values()), [d for d in look().couches if d.couche in drawn])
+        path.parent.mkdir()
+        tiles.write_tiles(layers, path, about=about, tiles=declared)
+        reread_tiles(path, layers, declared)
+
+    return [write_workbook, write_tiles]
