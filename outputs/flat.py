@@ -1,4 +1,4 @@
-"""What the products and the re-reading share: row order, lists as one cell of text, the words that say data is invented.
+"""What the products and the re-reading share: row order, lists in one cell, the words that say data is invented.
 
 No file format belongs here.
 """

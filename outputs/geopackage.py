@@ -56,7 +56,7 @@ def write_geopackage(
 
     Raises:
         QualityRefused: a frame does not follow its contract, or the written file fails SQLite's integrity check.
-        WrongUse: no layer, two layers of one name, a column named `fid`, a date without time zone, or a declaration that
+        WrongUse: no layer, two layers of one name, a column named `fid`, a date without time zone, a declaration that
             does not suit its tables.
     """
     look = look or PLAIN

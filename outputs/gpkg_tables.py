@@ -1,7 +1,7 @@
 """The rows of a GeoPackage that GDAL does not write: views, French titles and value lists, ISO 19139 of each layer.
 
-Standard tables only (https://www.geopackage.org/spec131/); layers themselves are `outputs.geopackage`, what is QGIS's own
-is `outputs.qgis.store`.
+Standard tables only (https://www.geopackage.org/spec131/). Layers themselves are `outputs.geopackage`; what is QGIS's
+own is `outputs.qgis.store`.
 """
 
 import sqlite3
@@ -16,8 +16,6 @@ from outputs.joined import RANK, Layer
 from pipeline.foundations.duck import identifier
 from quality.contract import Contract
 
-#: What GDAL takes for the row number of a view.
-VIEW_FID = "OGC_FID"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS gpkg_extensions (table_name TEXT, column_name TEXT, extension_name TEXT NOT NULL,
   definition TEXT NOT NULL, scope TEXT NOT NULL,
@@ -74,7 +72,7 @@ def add_view(database: sqlite3.Connection, layer: Layer, moment: str) -> None:
         for c in contract.columns
     )
     database.execute(
-        f"CREATE VIEW {name} AS SELECT b.{RANK} AS {VIEW_FID}, {shown} "  # noqa: S608
+        f"CREATE VIEW {name} AS SELECT b.{RANK} AS {RANK}, {shown} "  # noqa: S608
         f"FROM {base} b JOIN {beside} v ON v.{RANK} = b.{RANK}"
     )
     index = identifier(f"rtree_{layer.base}_{shape.column}")
@@ -131,8 +129,8 @@ def add_metadata(database: sqlite3.Connection, contract: Contract, about: Mappin
         attribution=about.get("attribution", ""),
     )
     row = database.execute(
-        "INSERT INTO gpkg_metadata (md_scope, md_standard_uri, mime_type, metadata) VALUES ('dataset', ?, 'text/xml', ?)",
-        (_ISO, record),
+        "INSERT INTO gpkg_metadata (md_scope, md_standard_uri, mime_type, metadata) VALUES ('dataset', ?, ?, ?)",
+        (_ISO, "text/xml", record),
     )
     database.execute(
         "INSERT INTO gpkg_metadata_reference (reference_scope, table_name, timestamp, md_file_id) "

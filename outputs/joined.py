@@ -1,12 +1,14 @@
 """The layers of the GeoPackage: one per table, and those that `styles/*.yml` declares over them.
 
-A declared layer either merges outlines (it then has geometry of its own) or shows the geometry of another layer: rows kept
-by a filter, figures joined by a key. A layer with nothing to show, its table absent or empty, is left out. No file is written here.
+A declared layer either merges outlines (it then has geometry of its own) or shows the geometry of another layer: rows
+kept by a filter, figures joined by a key. A layer with nothing to show, its table absent or empty, is left out. No file
+is written here.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 import shapely
 
@@ -127,14 +129,17 @@ def _declared(declaration: LayerStyle, known: Mapping[str, tuple[Contract, pl.Da
     own = [n for n in wanted if source and n != declaration.cle and any(c.name == n for c in source.columns)]
     if declaration.fusion and (lost := set(wanted) - {*own, declaration.cle}):
         raise _wrong(declaration, "colonnes: the key, and columns of donnees", ", ".join(sorted(lost)))
-    contract = Contract(
-        table=f"couches__{declaration.couche}",
-        title=declaration.titre + suffix,
-        description=declaration.description,
-        key=(),
-        licence=base.licence,
-        geometry=base.geometry,
-        columns=(*(_column(declaration, source if source and n in own else base, n) for n in wanted), shape),
+    columns = [_column(declaration, source if source and n in own else base, n) for n in wanted]
+    contract = Contract.model_validate(
+        {
+            "table": f"couches__{declaration.couche}",
+            "title": declaration.titre + suffix,
+            "description": declaration.description,
+            "key": (),
+            "licence": base.licence,
+            "geometry": base.geometry,
+            "columns": (*columns, shape),
+        }
     )
     if figures is not None:
         key = _column(declaration, base, declaration.cle).name
@@ -176,5 +181,5 @@ def _merged(declaration: LayerStyle, base: Contract, frame: pl.DataFrame) -> pl.
     shape = base.geometry.column
     groups = frame.drop_nulls([key, shape]).group_by(key).agg(shape).sort(key)
     outlines = [geometry.merge(shapely.from_wkb(group.to_list())) for group in groups[shape]]
-    merged = pl.Series(shape, shapely.to_wkb(outlines), dtype=pl.Binary)
+    merged = pl.Series(shape, geometry.to_wkb(np.array(outlines, dtype=object)), dtype=pl.Binary)
     return groups.select(key).with_columns(merged).with_row_index(RANK, offset=1)

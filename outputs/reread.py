@@ -24,7 +24,6 @@ from defusedxml.ElementTree import fromstring
 from outputs import layout
 from outputs.facts import GeometryFacts, TableFacts, checksum
 from outputs.flat import SEPARATOR
-from outputs.gpkg_tables import VIEW_FID
 from outputs.joined import RANK as FID
 from outputs.qgis import store
 from pipeline.foundations.duck import connect, identifier, literal
@@ -39,9 +38,10 @@ _SQL_TYPES = {
     "date": "DATE",
 }
 _COVERING = "bbox"
+_VIEW_FID = "OGC_FID"  # DuckDB puts the row number of a view there, and leaves the column it comes from
 
 
-def reread(folder: Path, tables: Sequence[TableFacts], declared: Sequence[TableFacts] = ()) -> None:
+def reread(folder: Path, tables: Sequence[TableFacts], declared: Sequence[TableFacts] | None = None) -> None:
     """Read the GeoParquet, the GeoPackage and the CSV of every table in `folder`, and compare.
 
     Compared: the set of files and layers, column names, number of rows, uniqueness of the key, checksum of all values,
@@ -49,7 +49,8 @@ def reread(folder: Path, tables: Sequence[TableFacts], declared: Sequence[TableF
     each layer and a project that names them all; for the CSV also the fields of its schema.
 
     Args:
-        declared: layers that the GeoPackage has beside the tables (`outputs.joined`).
+        declared: layers that the GeoPackage has beside the tables (`outputs.joined`); None when they are not known
+            (a release of before): the file may then hold others.
 
     Raises:
         QualityRefused: the first difference, with its file, what was expected and what was found.
@@ -78,7 +79,7 @@ def reread(folder: Path, tables: Sequence[TableFacts], declared: Sequence[TableF
                     _compare(path, relation(database, path, table), table)
                 except duckdb.Error as error:
                     raise _refused(path, "readable", f"a product DuckDB reads ({table.layer})", str(error)) from error
-        for layer in declared:
+        for layer in declared or ():
             try:
                 _compare(linked, _layer(database, linked, layer), layer)
             except duckdb.Error as error:
@@ -122,7 +123,7 @@ def _csv(database: duckdb.DuckDBPyConnection, path: Path, table: TableFacts) -> 
 
 def _layer(database: duckdb.DuckDBPyConnection, path: Path, table: TableFacts) -> duckdb.DuckDBPyRelation:
     layer = database.sql(f"FROM ST_Read({literal(path)}, layer = {literal(table.layer)})")
-    numbers = [name for name in (FID, VIEW_FID) if name in layer.columns]
+    numbers = [name for name in (FID, _VIEW_FID) if name in layer.columns]
     return layer.project(f"* EXCLUDE ({', '.join(numbers)})") if numbers else layer
 
 
@@ -171,16 +172,17 @@ def _compare_geometry(path: Path, where: str, relation: duckdb.DuckDBPyRelation,
         raise _refused(path, f"{where}box of the geometries", wanted, box)
 
 
-def _check_sqlite(path: Path, tables: Sequence[TableFacts], declared: Sequence[TableFacts]) -> None:
+def _check_sqlite(path: Path, tables: Sequence[TableFacts], declared: Sequence[TableFacts] | None) -> None:
     """Integrity, list of layers, one entry of the spatial index per geometry, styles and project."""
     if not path.is_file():
         raise _refused(path, "file", "a GeoPackage", "nothing")
-    names = sorted(t.layer for t in (*tables, *declared))
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             _same(path, "PRAGMA integrity_check", "ok", database.execute("PRAGMA integrity_check").fetchone()[0])
-            listed = [r[0] for r in database.execute("SELECT table_name FROM gpkg_contents ORDER BY table_name")]
-            _same(path, "layers", sorted([*names, store.STYLES]), listed)
+            listed = {r[0] for r in database.execute("SELECT table_name FROM gpkg_contents")} - {store.STYLES}
+            wanted = {t.layer for t in (*tables, *(declared or ()))}
+            _same(path, "layers", sorted(wanted), sorted(listed if declared is not None else listed & wanted))
+            names = sorted(listed)
             for table in tables:
                 rows = database.execute(f"SELECT count(*) FROM {identifier(table.layer)}").fetchone()[0]  # noqa: S608
                 _same(path, f"{table.layer}, rows", table.lignes, rows)
@@ -198,7 +200,7 @@ def _check_sqlite(path: Path, tables: Sequence[TableFacts], declared: Sequence[T
         _same(path, "layers of the project", names, sorted(_layers_of(project)))
     except (sqlite3.DatabaseError, ParseError, ValueError, TypeError, BadZipFile) as error:
         raise _refused(path, "SQLite", "a readable GeoPackage, its styles and its project", str(error)) from error
-    for table in (*tables, *declared):
+    for table in (*tables, *(declared or ())):
         info = pyogrio.read_info(path, layer=table.layer, force_feature_count=True)
         _same(path, f"{table.layer}, rows counted by GDAL", table.lignes, info["features"])
         if table.geometrie is not None:

@@ -5,6 +5,7 @@ The same rule as `outputs.reread`: nothing is mended, one difference refuses the
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import fastexcel
 import polars as pl
@@ -14,6 +15,10 @@ from outputs.joined import Layer
 from outputs.tiles import Tiles, features
 from outputs.workbook import COLUMNS, README, Sheet, header
 from pipeline.foundations.errors import QualityRefused
+
+_Kind = Literal["null", "int", "float", "string", "boolean", "datetime", "date", "duration"]
+_PRECISION = 1e-14  # a workbook keeps fewer digits than a number has
+_KINDS: dict[str, _Kind] = {"entier": "float", "reel": "float", "date": "date"}
 
 
 def reread_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
@@ -31,24 +36,24 @@ def reread_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
         _same(path, "sheets", [README, *(s.title for s in written), COLUMNS], book.sheet_names)
         for sheet in written:
             titles = [header(c) for c in sheet.columns]
-            types = {
-                t: "float" if c.type in {"entier", "reel"} else "date" if c.type == "date" else "string"
-                for t, c in zip(titles, sheet.columns, strict=True)
-            }
-            found = book.load_sheet(sheet.title, dtypes=types, schema_sample_rows=0).to_polars()
+            types: dict[str | int, _Kind] = {header(c): _KINDS.get(c.type, "string") for c in sheet.columns}
+            found = book.load_sheet(sheet.title, dtypes=types).to_polars()
             _same(path, f"{sheet.title}, columns", titles, found.columns)
             _same(path, f"{sheet.title}, rows", sheet.frame.height, found.height)
             for column, title in zip(sheet.columns, titles, strict=True):
-                wanted = sheet.frame[column.name].cast(found.schema[title])
-                if not wanted.equals(found[title].alias(column.name), null_equal=True):
-                    other = int((~wanted.eq_missing(found[title])).sum())
+                wanted, cells = sheet.frame[column.name].cast(found.schema[title]), found[title]
+                same = wanted.eq_missing(cells)
+                if wanted.dtype == pl.Float64:
+                    same |= ((wanted - cells).abs() <= _PRECISION * wanted.abs()).fill_null(False)
+                if not same.all():
+                    other = int((~same).sum())
                     raise _refused(path, f"{sheet.title}, {title}", "the values of the table", f"{other} others")
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError) as error:
         raise _refused(path, "readable", "a workbook", str(error)) from error
 
 
 def reread_tiles(path: Path, layers: Sequence[Layer], tiles: Tiles) -> None:
-    """Read every layer with GDAL at the largest scale, where nothing may be missing: names, attributes, and who is there.
+    """Read every layer with GDAL at the largest scale, where nothing may be missing: names of the layers, who is there.
 
     Raises:
         QualityRefused: the first difference.

@@ -1,7 +1,7 @@
 """How layers are shown, as data: `styles/*.yml` (one layer each), `palettes.yml`, `cartes.yml`, read and checked here.
 
-A file of `styles/` draws a layer, and may declare it too: figures of one table joined to the outlines of another, outlines
-merged, rows kept by a filter. Making such layers is `outputs.joined`; writing QGIS's own forms is `outputs.qgis`.
+A file of `styles/` draws a layer, and may declare it too: figures of one table joined to the outlines of another,
+outlines merged, rows kept by a filter. Making such layers is `outputs.joined`; QGIS's own forms are `outputs.qgis`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,14 +33,14 @@ class _Drawn(Strict):
     taille: Millimetres = 2.2  # of points
     contour: Colour | None = "#ffffff"
     epaisseur: Millimetres = 0.2
-    opacite: float = Field(1.0, ge=0, le=1)
+    opacite: float = Field(default=1.0, ge=0, le=1)
 
 
 class Plain(_Drawn):
     """One symbol for all."""
 
     type: Literal["uni"]
-    couleur: Colour | None = Field(None, description="fill; none leaves only the outline")
+    couleur: Colour | None = Field(default=None, description="fill; none leaves only the outline")
 
 
 class Categories(_Drawn):
@@ -79,7 +79,7 @@ class Labels(Strict):
     colonne: str
     echelle: Scale
     poids: str | None = None
-    taille: float = Field(8.0, gt=0, le=40, description="points")
+    taille: float = Field(default=8.0, gt=0, le=40, description="points")
     couleur: Colour = "#1b1f24"
 
 
@@ -93,7 +93,7 @@ class LayerStyle(Strict):
         fusion: one outline per value of `cle`.
         donnees: table whose row `cle_donnees` equals `cle` gives the figures. A place without row has none: null.
         filtre: rows kept, of `donnees` if any, else of `geometrie`: value, or list of values, by column.
-        colonnes: columns of the layer, taken from `donnees`, else from `geometrie`; all those of `geometrie` when empty.
+        colonnes: columns of the layer, taken from `donnees`, else from `geometrie`; all of `geometrie` when empty.
         groupe: where it stands in the project (`cartes.yml`); `ordre`: its rank there.
         affiche: column that names a feature.
     """
@@ -166,8 +166,8 @@ class Relation(Strict):
 
 
 class Maps(Strict):
-    """`cartes.yml`: groups of layers from top to bottom (`autres`: of layers without a file), relations beside the foreign
-    keys of the contracts, and maps. The first map is what the project shows when opened.
+    """`cartes.yml`: groups of layers from top to bottom (`autres`: of layers without a file), relations beside the
+    foreign keys of the contracts, and maps. The first map is what the project shows when opened.
     """
 
     groupes: tuple[str, ...]

@@ -1,7 +1,8 @@
 """A Table Schema per CSV file, from its contract: what every column is and what its values hold.
 
-https://specs.frictionlessdata.io/table-schema/, version 1, which Validata and frictionless read. It describes the file as
-`outputs.csv_tables` writes it; describing the release as a whole (`datapackage.json`) belongs elsewhere.
+https://specs.frictionlessdata.io/table-schema/, version 1. It describes the file as `outputs.csv_tables` writes it.
+References name other tables: a validator checks them when it is given the whole release (`datapackage.json`, which
+belongs elsewhere), and needs it.
 """
 
 import json

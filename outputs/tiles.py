@@ -1,7 +1,7 @@
 """Vector tiles in one PMTiles archive, for web maps: the layers of `tuiles.yml`, made by tippecanoe.
 
-A file to put on any server that answers ranges: nothing runs beside it. Which layers of the GeoPackage exist is `outputs.joined`;
-how tiles are drawn belongs to the page that reads them.
+A file to put on any server that answers ranges: nothing runs beside it. Which layers there are is `outputs.joined`; how
+tiles are drawn belongs to the page that reads them.
 """
 
 import json
@@ -59,9 +59,8 @@ def declared() -> Tiles:
 
 
 def features(layer: TileLayer, layers: Mapping[str, Layer]) -> pl.DataFrame:
-    """What goes into a layer of the tiles: the attributes, then `geometry` as shapes of GeoJSON; rows without are left out.
-
-    A layer that is not there gives nothing.
+    """What goes into a layer of the tiles: the attributes, then `geometry` as GeoJSON. Rows without geometry are left
+    out; a layer that is not there gives nothing.
 
     Raises:
         WrongUse: a column is not the layer's, or the layer has no geometry of its own.
@@ -129,6 +128,7 @@ def write_tiles(layers: Sequence[Layer], path: Path, *, about: Mapping[str, str]
                 "--drop-densest-as-needed",
                 # Neighbours keep the border they share.
                 "--no-simplification-of-shared-nodes",
+                "--no-tiny-polygon-reduction-at-maximum-zoom",
                 "--no-progress-indicator",
                 "--quiet",
                 "--temporary-directory=.",
@@ -163,7 +163,7 @@ def _run(arguments: Sequence[str], folder: Path) -> None:
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": str(folder)}
     try:
         done = subprocess.run(  # noqa: S603 - no shell, a program of a locked package, files of ours
-            ["tippecanoe", *arguments],  # the archive keeps the command, which must not say where it was run
+            ["tippecanoe", *arguments],  # noqa: S607 - the archive keeps these words, which must not say where it ran
             executable=_PROGRAM,
             cwd=folder,
             env=environment,

@@ -1,4 +1,4 @@
-"""One workbook for élus and their services: a page that says what it is, then the tables of `classeur.yml` to read and sort.
+"""One workbook for élus and their services: a page that says what it is, then the tables of `classeur.yml`.
 
 Everything is a value: no formula, no link, and text stays text whatever it starts with. Rows go to the disk as they are
 written, so memory does not grow with them. Complete tables are other products.
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 from pydantic import Field
-from xlsxwriter.worksheet import Worksheet
+from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
 
 from outputs.flat import by_key
 from outputs.style import Strict, load
@@ -111,12 +111,12 @@ def _sheet(spec: SheetSpec, tables: Tables) -> Sheet:
     rows = by_key(contract.conform(frame), contract)
     for column, value in spec.filtre.items():
         rows = rows.filter(pl.col(column) == value)
-    for name in spec.noms:
-        if name.table in tables:
-            places = tables[name.table][1].select(pl.col("code"), pl.col("nom").alias(name.nom))
-            rows = rows.join(places, left_on=name.code, right_on="code", how="left", maintain_order="left")
+    for told in spec.noms:
+        if told.table in tables:
+            places = tables[told.table][1].select(pl.col("code"), pl.col("nom").alias(told.nom))
+            rows = rows.join(places, left_on=told.code, right_on="code", how="left", maintain_order="left")
         else:
-            rows = rows.with_columns(pl.lit(None, dtype=pl.String).alias(name.nom))
+            rows = rows.with_columns(pl.lit(None, dtype=pl.String).alias(told.nom))
     shown = (*names, *columns)
     if spec.tri:
         rows = rows.sort(spec.tri, nulls_last=True, maintain_order=True)
@@ -125,7 +125,8 @@ def _sheet(spec: SheetSpec, tables: Tables) -> Sheet:
 
 
 def _named(name: Name, code: Column) -> Column:
-    return Column(name=name.nom, type="texte", title=name.titre, description=f"Nom, d’après « {code.title} ».")
+    described = {"title": name.titre, "description": f"Nom, d’après « {code.title} »."}
+    return Column.model_validate({"name": name.nom, "type": "texte", **described})
 
 
 def _writable(rows: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFrame, int]:
@@ -301,7 +302,7 @@ def _writer(page: Worksheet, formats: _Formats, column: Column) -> Callable[[int
         case "date":
             return lambda row, i, value: page.write_datetime(row, i, value, formats.date)
         case _:
-            return page.write_string
+            return lambda row, i, value: page.write_string(row, i, value)
 
 
 def _width(column: Column, values: pl.Series) -> float:

@@ -9,7 +9,6 @@ from rich.console import Console
 
 from pipeline.foundations.paths import DataRoot
 
-_METHOD = "docs/methode.md du projet Carto Services Publics"
 _ROADS = "bdtopo"
 _LEVELS = ("commune", "epci", "departement", "region", "arrondissement", "bassin_vie")
 _out = Console()
@@ -41,8 +40,10 @@ def territoire(territory: str, niveau: str | None, release: str, out: Path, data
     """
     from assets.release.manifest import load_manifest
     from assets.release.versions import find as find_release
+    from outputs.metadata.method import PATH as METHOD
+    from outputs.metadata.publication import publication
     from outputs.sheet.content import content
-    from outputs.sheet.document import Edition, document
+    from outputs.sheet.document import Edition, Link, document
     from outputs.sheet.html import render_html
     from outputs.sheet.layers import open_layers
     from outputs.sheet.map import draw_map
@@ -55,13 +56,14 @@ def territoire(territory: str, niveau: str | None, release: str, out: Path, data
     manifest, layers = load_manifest(folder), open_layers(folder)
     found = find(layers, territory, niveau, manifest.perimetre)
     known = content(layers, found, scheme(), manifest.perimetre)
+    address = None if manifest.fictif else publication().adresse
     credits = _credits(manifest.sources, known.sources, roads=known.mesure == "route")
     edition = Edition(
         version=manifest.version,
         day=manifest.date_reference.date(),
         licence=manifest.licence,
         credits=tuple(dict.fromkeys(credits.values())),
-        method=_METHOD,
+        method=Link(f"{METHOD} de la version", address and f"{address}/{manifest.version}/{METHOD}"),
         fictional=manifest.fictif,
     )
     sheet = document(known, edition, scheme())

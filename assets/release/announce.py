@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import polars as pl
-
+from assets.release.extent import boxes
 from assets.release.manifest import Manifest
 from assets.release.notes import credit
-from outputs import layout
-from outputs.publish.presentation import About, Box
+from outputs.publish.presentation import About
 from outputs.publish.ressources import TableText
 from quality.contract import Contract
 
@@ -33,7 +31,7 @@ def about(folder: Path, manifest: Manifest, contracts: Mapping[str, Contract]) -
         until=until,
         departements=manifest.perimetre,
         zones=("country:fr",) if whole else tuple(f"fr:departement:{code}" for code in manifest.perimetre),
-        boxes=_boxes(folder, manifest),
+        boxes=boxes(folder, manifest),
         verdict=manifest.verdict.statut,
         tables={
             t.layer: TableText(
@@ -43,20 +41,3 @@ def about(folder: Path, manifest: Manifest, contracts: Mapping[str, Contract]) -
         },
         credits=tuple(credit(s) for s in manifest.sources if s.fichiers),
     )
-
-
-def _boxes(folder: Path, manifest: Manifest) -> tuple[Box, ...]:
-    """The box of each département, from its communes; those of the layers when there are no communes."""
-    communes = layout.geoparquet(folder, "communes")
-    if not communes.is_file():
-        return tuple(t.geometrie.emprise for t in manifest.tables if t.geometrie and t.geometrie.emprise)
-    edge = {name: pl.col("bbox").struct.field(name) for name in ("xmin", "ymin", "xmax", "ymax")}
-    found = (
-        pl.scan_parquet(communes)
-        .group_by("departement")
-        .agg(edge["xmin"].min(), edge["ymin"].min(), edge["xmax"].max(), edge["ymax"].max())
-        .drop_nulls()
-        .sort("departement")
-        .collect()
-    )
-    return tuple((w, s, e, n) for _, w, s, e, n in found.iter_rows())

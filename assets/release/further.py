@@ -1,6 +1,7 @@
 """The products made beside the tables, for people who open no GIS and for web maps: workbook and tiles.
 
-Each is written, then read again by another library; what they hold is declared in `outputs` (`classeur.yml`, `tuiles.yml`).
+Each is written, then read again by another library; what they hold is declared in `outputs/classeur.yml` and
+`outputs/tuiles.yml`.
 """
 
 from collections.abc import Callable, Mapping

@@ -6,15 +6,18 @@ from assets.release.manifest import Manifest, Source
 _FILES = """\
 - `index.html` : la page de la version, à ouvrir dans un navigateur ; elle mène à tout le reste.
 - `geoparquet/` : une table par fichier, GeoParquet 1.1 (Parquet simple sans géométrie), WGS84, trié dans l'espace.
-- `carto-services-publics.gpkg` : les mêmes tables en un GeoPackage, à ouvrir dans QGIS, libellés français
-  des colonnes compris.
+- `carto-services-publics.gpkg` : les mêmes tables en un GeoPackage, à ouvrir dans QGIS : libellés français des
+  colonnes, styles, couches d'accès, et un projet prêt à l'emploi (« Projet », « Ouvrir depuis », « GeoPackage »).
 - `csv/` : les mêmes tables sans géométrie ; UTF-8, virgule, codes en texte, listes séparées par `|`. Une cellule de
   texte qui commence comme une formule (`=`, `+`, `-`, `@`) y est précédée d'une apostrophe, numéros de téléphone
   compris.
+  `csv/<table>.schema.json` décrit chaque table (Table Schema).
+- `xlsx/` : l'essentiel en un classeur, pour la lecture dans un tableur ; commencer par la feuille « Lisez-moi ».
+- `tuiles/` : points d'accueil, communes et départements en tuiles vectorielles (PMTiles), pour une carte web.
 - `carte/apercu.png` : la version en une image.
-- `metadonnees/` : le dictionnaire de chaque colonne de chaque table (`dictionnaire.html`, `dictionnaire.md`), la méthode
-  (`methode.html`), l'origine de chaque fichier source (`provenance.json`), les fiches pour les catalogues (DCAT-AP,
-  ISO 19139, STAC). `datapackage.json` : les tables pour les outils Frictionless.
+- `metadonnees/` : le dictionnaire de chaque colonne de chaque table (`dictionnaire.html`, `dictionnaire.md`), la
+  méthode (`methode.html`), l'origine de chaque fichier source (`provenance.json`), les fiches pour les
+  catalogues (DCAT-AP, ISO 19139, STAC). `datapackage.json` : les tables pour les outils Frictionless.
 - `changements/` : ce qui change depuis la version précédente, en phrases (`notes.md`) et ligne à ligne
   (`diff.parquet`) ; les identifiants jamais donnés (`registre.parquet`) et les enregistrements qu'ils désignent
   (`ponts.parquet`).

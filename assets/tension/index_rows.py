@@ -47,8 +47,8 @@ def tension_rows(
 
     def whole(columns: pl.DataFrame) -> pl.DataFrame:
         """The territories that the base case has, with the supply of a case."""
-        held = territories.join(supply.select("territoire"), on="territoire", how="semi", maintain_order="left")
-        return held.join(columns.drop("niveau", "mesure"), on="territoire", how="left", maintain_order="left")
+        held = territories.join(supply.select("territoire"), on="territoire", how="semi")
+        return held.join(columns.drop("niveau", "mesure"), on="territoire", how="left").sort("territoire")
 
     base = whole(supply)
     table = tension_table(base, scheme)

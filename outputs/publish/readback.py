@@ -86,7 +86,7 @@ def check_words(
 
     faults += [f"{s.wanted.key}, {name}" for s in planned.steps for name in wrong(s.wanted)]
     order = [r.id for r in there.values()]
-    if [r.id for r in dataset.resources][: len(order)] != order:
+    if [r.id for r in dataset.resources if r.id in order] != order:
         faults.append("order of the resources")
     if faults:
         raise QualityRefused(

@@ -21,8 +21,8 @@ _OTHER = "#9a9a9a"
 class Entry:
     """One line of a legend.
 
-    `value` is of a category (None: all other values); `low`, excluded, and `high`, included, bound a class; `unknown` is
-    the class of null.
+    `value` is of a category (None: all other values). `low`, excluded, and `high`, included, bound a class; `unknown`
+    is the class of null.
     """
 
     label: str

@@ -1,7 +1,7 @@
 """The QGIS project a release carries: its layers in groups, their relations, the maps as themes and A4 pages.
 
-What stands in the file is decided here from the layers given; how a layer is drawn is `qml`, the page is `page`, keeping
-the project inside the GeoPackage is `store`. Nothing depends on the clock or on chance: same layers, same bytes.
+What stands in the file is decided here from the layers given; how a layer is drawn is `qml`, the page is `page`,
+keeping the project inside the GeoPackage is `store`. No clock, no chance: same layers, same bytes.
 """
 
 from collections.abc import Mapping, Sequence

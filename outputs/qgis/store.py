@@ -41,7 +41,8 @@ def add_styles(database: sqlite3.Connection, contracts: Sequence[Contract], look
         style = (contract, declared.get(contract.layer), look.palettes)
         database.execute(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
-            "styleQML, styleSLD, useAsDefault, description, owner, update_time) VALUES ('', '', ?, ?, ?, ?, ?, 1, ?, '', ?)",
+            "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
+            "VALUES ('', '', ?, ?, ?, ?, ?, 1, ?, '', ?)",
             (
                 contract.layer,
                 contract.geometry.column if contract.geometry else "",

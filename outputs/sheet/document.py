@@ -52,6 +52,14 @@ _MISSING_SHARE = 1.0  # % of people of whom nothing is known, from which a note 
 
 
 @dataclass(frozen=True)
+class Link:
+    """Words, and the address they lead to when there is one."""
+
+    words: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
 class Edition:
     """The release a sheet is of.
 
@@ -59,7 +67,7 @@ class Edition:
         day: date of reference of its data.
         licence: its title.
         credits: one line per source used.
-        method: where the method is explained.
+        method: where the method is explained, and its address when it has one.
         fictional: the data is invented, and the sheet says so.
     """
 
@@ -67,7 +75,7 @@ class Edition:
     day: date
     licence: str
     credits: Sequence[str]
-    method: str
+    method: Link
     fictional: bool
 
 
@@ -123,7 +131,9 @@ class Document:
     baskets: Table
     places: Table
     border: Table
-    sources: tuple[str, ...]
+    sources: str
+    method: Link
+    definitions: str
     pages: int
 
 
@@ -140,10 +150,6 @@ def document(content: Content, edition: Edition, scheme: Scheme) -> Document:
             f"La version ne contient que {figure(content.held)} de ses {count(territory.communes, 'commune')}{NBSP}: "
             "la carte, les zones en tension et les lieux ne portent que sur elles."
         )
-    sources = (
-        f"Sources : {' ; '.join(typeset(line) for line in edition.credits)}. {edition.licence}.",
-        f"Méthode : {edition.method}. {_definitions(scheme)}",
-    )
     return Document(
         title=typeset(territory.nom),
         subtitle=" · ".join(typeset(part) for part in about),
@@ -158,7 +164,9 @@ def document(content: Content, edition: Edition, scheme: Scheme) -> Document:
         baskets=_baskets(content, scheme),
         places=_places(content, scheme),
         border=_border(content, scheme),
-        sources=sources,
+        sources=f"Sources{NBSP}: {f'{NBSP}; '.join(typeset(line) for line in edition.credits)}. {edition.licence}.",
+        method=edition.method,
+        definitions=_definitions(scheme),
         pages=scheme.listes[territory.niveau].pages,
     )
 

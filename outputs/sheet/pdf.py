@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import groupby, pairwise
 from pathlib import Path
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 import matplotlib as mpl
 from reportlab.lib.colors import HexColor, white
@@ -186,8 +186,11 @@ def _story(sheet: Document, picture: bytes | None, styles: _Styles) -> list[Flow
     story.append(Spacer(0, 2 * mm * scale))
     if sheet.fictional:
         story.append(_paragraph(f"{FICTIONAL}. {FICTIONAL_NOTE}", styles.note))
-    story += [_paragraph(line, styles.note) for line in sheet.sources]
-    return story
+    method = escape(_printed(sheet.method.words))
+    if sheet.method.url is not None:
+        method = f"<a href={quoteattr(sheet.method.url)}>{method}</a>"
+    last = f"{escape(_printed(sheet.definitions))} Méthode{NBSP}: {method}."
+    return [*story, _paragraph(sheet.sources, styles.note), Paragraph(last, styles.note)]
 
 
 def _tiles(tiles: Sequence[Tile], styles: _Styles) -> Grid:

@@ -41,7 +41,7 @@ def epsg_expr(departement: pl.Expr) -> pl.Expr:
 
 
 def epsg_around(longitude: Floats, latitude: Floats) -> tuple[int, npt.NDArray[np.bool_]]:
-    """The projected system within whose legal area most WGS84 points lie, and which of them do; the mainland if none."""
+    """The projected system whose legal area holds most WGS84 points, and which they are; the mainland if none."""
     best, inside = MAINLAND, np.zeros(len(longitude), dtype=np.bool_)
     for epsg in dict.fromkeys((MAINLAND, *_OVERSEAS.values())):
         xmin, ymin, xmax, ymax = _area_of_use(epsg)

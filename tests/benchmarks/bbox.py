@@ -1,6 +1,6 @@
 """How little of a GeoParquet layer a reader fetches when it asks for an area: bytes, counted where they are read.
 
-DuckDB and pyarrow read the files our writer makes through files that count; a server of ranges would send as much. Tables
+DuckDB and pyarrow read what our writer makes through files that count; a server of ranges would send as much. Tables
 are generated at the size of France: 300,000 inhabited cells of 1 km, 90,000 counters. All invented.
 """
 
@@ -36,9 +36,9 @@ def main() -> None:
     row("---", "---:", "---:", "---", "---", "---", "---:", "---:", "---:")
     rng = np.random.default_rng(1)
     contracts = all_contracts()
-    cells = contracts["territories__carreaux"]
-    counters = contracts["referentiel__implantations"]
-    tables = ((cells, _cells(cells, rng), None), (counters, _counters(counters, rng), _FEW))
+    squares = contracts["territories__carreaux"]
+    points = contracts["referentiel__implantations"]
+    tables = ((squares, cells(squares, rng), None), (points, _counters(points, rng), _FEW))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "layer.parquet"
         for contract, frame, few in tables:
@@ -90,7 +90,8 @@ class CountingFiles(LocalFileSystem):
         return path.removeprefix("counted://")
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> Any:
-        outer, file = self, Path(self._strip_protocol(path)).open(mode)
+        outer = self
+        file = Path(self._strip_protocol(path)).open(mode)  # noqa: SIM115 - the reader closes it
 
         class Counted:
             def read(self, size: int = -1) -> bytes:
@@ -113,7 +114,7 @@ def read_with_duckdb(path: Path, columns: tuple[str, ...], box: tuple[float, ...
         database.execute("SET enable_external_file_cache = false")
         names = ", ".join(columns)
         found = database.sql(
-            f"SELECT {names} FROM read_parquet({literal(f'counted://{path}')}) WHERE bbox.xmin <= {xmax} "
+            f"SELECT {names} FROM read_parquet({literal(f'counted://{path}')}) WHERE bbox.xmin <= {xmax} "  # noqa: S608
             f"AND bbox.xmax >= {xmin} AND bbox.ymin <= {ymax} AND bbox.ymax >= {ymin}"
         ).fetchall()
     return len(found), files.read
@@ -129,7 +130,7 @@ def read_with_pyarrow(path: Path, columns: tuple[str, ...], box: tuple[float, ..
     return table.num_rows, files.read
 
 
-def _cells(contract: Contract, rng: np.random.Generator) -> pl.DataFrame:
+def cells(contract: Contract, rng: np.random.Generator) -> pl.DataFrame:
     """Squares of 1 km strewn over the country, thicker around towns, with figures of the usual precision."""
     towns = rng.uniform(0, 950, (2_000, 2))
     near = np.repeat(towns, 200, axis=0) + rng.normal(0, 9, (400_000, 2))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.release.changes.compare import ADDED, LINK_SCHEMA, REMOVED, RENAMED, State, apply, compare, written
+from assets.release.changes.compare import ADDED, LINK_SCHEMA, REMOVED, RENAMED, apply, compare
 from assets.release.changes.diff import TABLE, comparable
 from assets.release.changes.edition import Edition
+from assets.release.changes.state import State
 from pipeline.foundations.errors import QualityRefused
 from quality.contract import all_contracts
 
@@ -87,33 +88,28 @@ def _count(name: str, before: Edition, after: Edition, told: pl.DataFrame) -> li
 
 
 def _cells(name: str, before: State, after: State, told: pl.DataFrame) -> list[str]:
+    """A table told row by row: what differs without a line, then what the lines give."""
     rows = told.filter(pl.col("identifiant").is_not_null())
-    spoken = pl.concat(
-        [rows["identifiant"], *rows.filter(pl.col("changement") == RENAMED).select("avant", "apres").get_columns()]
-    ).unique()
-    old, new = (_split(state, spoken) for state in (before, after))
-    still = compare(old[1], new[1], pl.DataFrame(schema=LINK_SCHEMA))
-    faults = [
-        f"{name}: {n} rows {what} without a line"
-        for n, what in ((len(still.removed), "left"), (len(still.added), "came"))
-        if n
-    ]
-    faults += [f"{name}.{column}: {f.height} cells changed without a line" for column, f in still.cells.items()]
-    columns = [c.nom for c in before.columns if c.nom in after.frame.columns]
-    rebuilt, wanted = apply(old[0], rows, columns), written(new[0], columns)
-    if not rebuilt["identifiant"].equals(wanted["identifiant"]):
+    links = rows.filter(pl.col("changement") == RENAMED)
+    spoken = pl.concat([rows["identifiant"], links["avant"], links["apres"]]).unique()
+    found = compare(before, after, pl.DataFrame(schema=LINK_SCHEMA))
+
+    def untold(state: State, numbers: pl.Series) -> int:
+        return int((~state.identifiers(numbers).is_in(spoken.implode())).sum()) if len(numbers) else 0
+
+    silent = {
+        f"{name}: {{}} rows left": untold(before, found.removed),
+        f"{name}: {{}} rows came": untold(after, found.added),
+        **{f"{name}.{c}: {{}} cells changed": untold(after, pairs["_a"]) for c, pairs in found.cells.items()},
+    }
+    faults = [f"{text.format(count)} without a line" for text, count in silent.items() if count]
+    columns = [c for c in before.names if c in after.names]
+    held, wanted = (state.find(spoken).drop_nulls() for state in (before, after))
+    rebuilt, given = apply(before, held, rows, columns), after.written(wanted, columns)
+    if not rebuilt["identifiant"].equals(given["identifiant"]):
         return [*faults, f"{name}: the lines give other rows"]
     for column in columns:
-        wrong = rebuilt["identifiant"].filter(rebuilt[column].ne_missing(wanted[column]))
+        wrong = rebuilt["identifiant"].filter(rebuilt[column].ne_missing(given[column]))
         if len(wrong):
             faults.append(f"{name}.{column}: {len(wrong)} cells rebuilt otherwise, {wrong[0]} among them")
     return faults
-
-
-def _split(state: State, spoken: pl.Series) -> tuple[State, State]:
-    """The rows that lines speak of, and the others."""
-    told = state.ids["identifiant"].is_in(spoken.implode())
-    return (
-        State(state.frame.filter(told), state.key, state.columns),
-        State(state.frame.filter(~told), state.key, state.columns),
-    )

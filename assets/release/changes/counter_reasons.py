@@ -197,7 +197,7 @@ def _cells(rows: pl.DataFrame, lines: Lines, evidence: Evidence) -> pl.DataFrame
             "même texte d'horaires, lu autrement",
         ),
         (
-            together * 100 > settings.en_bloc_pct * lines.compared.after.frame.height,
+            together * 100 > settings.en_bloc_pct * lines.compared.after.height,
             listed([OFFRE, METHOD]) if evidence.code_changed else SOURCE,
             pl.format("mouvement en bloc : {} lignes", together),
         ),

@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from assets.referentiel.identity import BRIDGE_SCHEMA, REGISTRY_SCHEMA, Memory
-from assets.release.changes.compare import State
 from assets.release.changes.continuity import Side
 from assets.release.changes.counters import TABLES, counters
+from assets.release.changes.state import State
 from assets.release.context import ReleaseContext
 from assets.release.manifest import Manifest, Source, load_manifest
 from outputs import layout
@@ -74,11 +74,10 @@ class Edition:
         return cls(folder, version, *_told(context), tables)
 
     def state(self, table: str) -> State:
-        """A table of the edition, read now."""
+        """A table of the edition, read when it is asked for."""
         shape = self.tables[table]
-        return State(
-            pl.read_parquet(self._path(table), columns=[c.nom for c in shape.columns]), shape.key, shape.columns
-        )
+        rows = pl.scan_parquet(self._path(table)).select(c.nom for c in shape.columns)
+        return State(rows, shape.key, shape.columns)
 
     def height(self, table: str) -> int:
         """Number of rows of a table, its content left unread."""
@@ -88,7 +87,7 @@ class Edition:
         """Some columns of a table; no rows when the edition does not publish it."""
         if table not in self.tables:
             return pl.DataFrame(schema=schema)
-        return self.state(table).frame.select(schema.keys()).cast(dict(schema))  # type: ignore[arg-type]
+        return self.state(table).rows.select(schema.keys()).collect().cast(dict(schema))  # type: ignore[arg-type]
 
     def _path(self, table: str) -> Path:
         return layout.geoparquet(self.folder, self.tables[table].layer)
@@ -97,7 +96,7 @@ class Edition:
     def side(self) -> Side:
         """Registry, bridges and counters."""
         memory = Memory(self.rows(REGISTRY, REGISTRY_SCHEMA), self.rows(BRIDGES, BRIDGE_SCHEMA))
-        return Side(memory, counters({name: self.state(name).frame for name in TABLES if name in self.tables}))
+        return Side(memory, counters({n: self.state(n).rows.collect() for n in TABLES if n in self.tables}))
 
     @cached_property
     def provenance(self) -> pl.DataFrame:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.release.changes.compare import Comparison, State
+from assets.release.changes.compare import Comparison
+from assets.release.changes.state import State
 from pipeline.foundations.codes import departement_of_commune
 
 _DEPARTEMENTS = ("lieu_code_departement", "code_departement", "departement")
@@ -30,27 +31,28 @@ class Lines:
 
     def cell(self, rows: pl.DataFrame, name: str, side: str) -> pl.Series:
         """What column `name` held in the row of each line, before (`_b`) or after (`_a`); null where there is none."""
-        frame = (self.compared.before if side == "_b" else self.compared.after).frame
-        if name not in frame.columns:
+        state = self.compared.before if side == "_b" else self.compared.after
+        if name not in state.names:
             return pl.Series(name, [None] * rows.height, dtype=pl.String)
-        return frame[name].gather(rows[side])
+        return state.values(name, rows[side])
 
     def has(self, name: str) -> bool:
         """Whether the table has that column, in one state or the other."""
-        return name in self.compared.before.frame.columns or name in self.compared.after.frame.columns
+        return name in self.compared.before.names or name in self.compared.after.names
 
 
 def departements(state: State) -> pl.Series:
     """The département of each row; null in a table that has none."""
-    names = state.frame.columns
-    own = next((c for c in _DEPARTEMENTS if c in names), None)
+    own = next((c for c in _DEPARTEMENTS if c in state.names), None)
+    territory = next((c for c in _TERRITORIES if c in state.names), None)
+    level = pl.col(_LEVEL)
     if own is not None:
-        return state.frame[own].alias("departement")
-    if _COMMUNE in names:
-        return state.frame.select(departement_of_commune(pl.col(_COMMUNE)).alias("departement")).to_series()
-    territory = next((c for c in _TERRITORIES if c in names), None)
-    if _LEVEL in names and territory is not None:
-        level, code = pl.col(_LEVEL), pl.col(territory)
-        own_or_above = pl.when(level == "commune").then(departement_of_commune(code))
-        return state.frame.select(own_or_above.when(level == "departement").then(code).alias("departement")).to_series()
-    return pl.Series("departement", [None] * state.frame.height, dtype=pl.String)
+        found = pl.col(own)
+    elif _COMMUNE in state.names:
+        found = departement_of_commune(pl.col(_COMMUNE))
+    elif _LEVEL in state.names and territory is not None:
+        code = pl.col(territory)
+        found = pl.when(level == "commune").then(departement_of_commune(code)).when(level == "departement").then(code)
+    else:
+        found = pl.lit(None, dtype=pl.String)
+    return state.rows.with_columns(found.alias("departement")).select("departement").collect().to_series()

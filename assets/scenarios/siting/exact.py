@@ -20,6 +20,8 @@ from assets.tension.pairs import Bools, Floats, Ints
 Rows = npt.NDArray[np.integer]
 #: Sum of the costs given to the solver: its absolute tolerances are small beside it.
 _SCALE = 1e6
+#: Seconds a program is always given: small ones take less.
+_AT_LEAST = 1.0
 _INFEASIBLE = 2  # status of SciPy
 
 
@@ -93,7 +95,7 @@ def best(gains: Gains, must: Gains, sizes: Sizes, never: Bools, always: Bools, l
         return Best(None, -np.inf)
     free = ~never & ~always
     lost, needed = terms(gains, free, always), terms(must, free, always)
-    if len(lost.loss) + len(needed.loss) > limits.terms or not limits.left:
+    if len(lost.loss) + len(needed.loss) > limits.terms:
         return None
     f, s = gains.places, len(lost.loss)
     child = np.flatnonzero(lost.parent >= 0)
@@ -118,7 +120,7 @@ def best(gains: Gains, must: Gains, sizes: Sizes, never: Bools, always: Bools, l
             LinearConstraint(vstack([served, reached]), at_least, np.inf),
             LinearConstraint(numbers, [0, sizes.kept], [sizes.opened, sizes.kept]),
         ],
-        options={"time_limit": limits.left, "mip_rel_gap": 0.0},
+        options={"time_limit": max(limits.left, _AT_LEAST), "mip_rel_gap": 0.0},
     )
     if found.status == _INFEASIBLE:
         return Best(None, -np.inf)

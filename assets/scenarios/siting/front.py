@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from assets.scenarios.siting.exact import Limits
 from assets.scenarios.siting.problem import Problem
-from assets.scenarios.siting.solve import Ask, Impossible, Solution, solve
+from assets.scenarios.siting.solve import Ask, Solution, attempt, solve
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,9 @@ def front(problem: Problem, ask: Ask, limits: Limits) -> list[Step]:
     before: Solution | None = None
     for number, (opened, closed) in enumerate(sizes):
         asked = replace(ask, opened=opened, closed=closed)
-        try:
-            before = solve(problem, asked, limits.share(1 / (len(sizes) - number)), before)
-        except Impossible:
-            if number == len(sizes) - 1:
-                raise
-            before = None
+        share = limits.share(1 / (len(sizes) - number))
+        last = number == len(sizes) - 1
+        found = (solve if last else attempt)(problem, asked, share, before)
+        before = found if isinstance(found, Solution) else None
         steps.append(Step(opened, closed, before))
     return steps

@@ -88,6 +88,17 @@ class Problem:
             np.minimum.at(found, self.pairs.origin[kept], self.pairs.seconds[kept].astype(np.float64))
         return found
 
+    def users(self, open_places: Bools) -> Floats:
+        """People whose nearest is each place, (c + e,), once those are open; the first place among equals, what stays
+        before any.
+        """
+        kept = open_places[self.pairs.counter]
+        origin, place, seconds = self.pairs.origin[kept], self.pairs.counter[kept], self.pairs.seconds[kept]
+        near = (seconds == self.seconds(open_places)[origin]) & (seconds < self.base_s[origin])
+        holder = np.full(self.pairs.origins, self.places)
+        np.minimum.at(holder, origin[near], place[near])
+        return np.asarray(np.bincount(holder, weights=self.people, minlength=self.places + 1)[:-1], dtype=np.float64)
+
     @cached_property
     def within_reach(self) -> Bools:
         """Origins counted that some place, or what stays, brings under the ceiling: worst times are over them."""

@@ -86,8 +86,18 @@ def solve(problem: Problem, ask: Ask, limits: Limits, start: Solution | None = N
 
     Raises:
         Impossible: no choice leaves nobody farther than the worst time asked; the least there is is said.
+        CspError: none was found in the time allowed.
         WrongUse: more openings or closings than there are places, or a time at or beyond the ceiling.
     """
+    found = attempt(problem, ask, limits, start)
+    if isinstance(found, Solution):
+        return found
+    sizes = Sizes(problem.candidates, problem.places, ask.opened, ask.closed)
+    raise _impossible(problem.closing(ask.closed), sizes, ask.worst_s or problem.ceiling_s, limits, found)
+
+
+def attempt(problem: Problem, ask: Ask, limits: Limits, start: Solution | None = None) -> Solution | Found:
+    """As `solve`; what was found of it where no choice was, and no time spent on telling why."""
     started = time.perf_counter()
     _check(problem, ask)
     shorter = problem.closing(ask.closed)
@@ -101,7 +111,7 @@ def solve(problem: Problem, ask: Ask, limits: Limits, start: Solution | None = N
     gains = shorter.time_gains() if ask.threshold_s is None else shorter.cover_gains(ask.threshold_s)
     found = search(gains, shorter.cover_sets(limit), sizes, limits, starts)
     if found.is_open is None:
-        raise _impossible(shorter, sizes, limit, limits, found)
+        return found
     value = _measure(problem, ask, problem.seconds(found.is_open))
     if worst is not None:
         proven, bound = worst.seconds <= worst.bound, float(worst.bound)

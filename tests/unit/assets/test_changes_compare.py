@@ -14,11 +14,10 @@ from assets.release.changes.compare import (
     LINK_SCHEMA,
     REMOVED,
     RENAMED,
-    State,
     apply,
     compare,
-    written,
 )
+from assets.release.changes.state import State
 from outputs.facts import ColumnFacts
 from pipeline.foundations.errors import QualityRefused
 
@@ -51,7 +50,7 @@ NOTHING = pl.DataFrame(schema=LINK_SCHEMA)
 
 def state(*rows, key=("id",)):
     full = [dict.fromkeys(SCHEMA) | row for row in rows]
-    return State(pl.DataFrame(full, schema=SCHEMA, orient="row"), key, COLUMNS)
+    return State(pl.LazyFrame(full, schema=SCHEMA, orient="row"), key, COLUMNS)
 
 
 def links(*pairs):
@@ -61,7 +60,7 @@ def links(*pairs):
 def told(before, after, following=NOTHING):
     """`(identifiant, changement, colonne, avant, apres)` of every line, having checked that they lead back."""
     lines = compare(before, after, following).lines()
-    assert apply(before, lines, NAMES).equals(written(after, NAMES))
+    assert apply(before, before.prints["_row"], lines, NAMES).equals(after.written(after.prints["_row"], NAMES))
     return lines.select("identifiant", "changement", "colonne", "avant", "apres").rows()
 
 
@@ -161,7 +160,7 @@ def test_two_rows_of_one_key_are_refused():
 def test_a_column_only_one_side_has_is_left_out():
     before = state({"id": "1", "nom": "a"})
     fewer = tuple(c for c in COLUMNS if c.nom != "nom")
-    after = State(pl.DataFrame({"id": ["1"]}), ("id",), fewer[:1])
+    after = State(pl.LazyFrame({"id": ["1"]}), ("id",), fewer[:1])
     assert compare(before, after, NOTHING).size == 0
 
 

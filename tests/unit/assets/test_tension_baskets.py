@@ -1,26 +1,24 @@
-"""Baskets: hand cases, plain-Python oracle, what is missing and for whom, and what is gathered in one place."""
+"""Baskets: hand cases, plain-Python oracle, what is missing, and what is gathered in one place."""
 
 import math
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.access.times_table import NO_WAY
 from assets.tension.baskets import (
+    ALMOST_FULL,
     Basket,
     baskets,
-    by_zone,
+    covers,
+    lacks,
     load_baskets,
-    missing_services,
     reachable_in_one_place,
     score,
 )
 from assets.tension.pairs import Pairs
-from assets.tension.travel import times_by_typology
 from pipeline.foundations.errors import WrongUse
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "tension"
@@ -101,8 +99,7 @@ def test_a_service_without_weight_is_told_but_does_not_count():
     b = basket(service(TOWN, 10), service(TAX, 30, weight=0))
     found = score(b, {TOWN: minutes(5), TAX: minutes(NAN)} | {TAX: minutes(99)})
     assert (found.time[0], found.worst[0], found.coverage[0], found.worst_service[0]) == (300, 300, 1, 0)
-    table = missing_services(found, pl.Series("z", ["a"]), np.array([7.0]))
-    assert table.rows() == [("a", TAX, 7.0, 0.0)]
+    assert [told.tolist() for told in lacks(found, 1)] == [[True], [False]]
 
 
 @pytest.mark.parametrize(
@@ -118,10 +115,9 @@ def test_bad_times_are_refused(times, message):
         score(basket(service(TOWN, 10), service(FS, 20)), times)
 
 
-def test_no_origin_gives_no_row():
+def test_no_origin_gives_nothing():
     found = score(basket(service(TOWN, 10)), {TOWN: minutes()})
-    assert found.coverage.shape == (0,)
-    assert by_zone(found, pl.Series("z", [], dtype=pl.String), minutes()).height == 0
+    assert found.coverage.shape == covers(found, 1).shape == (0,)
 
 
 time_or_not = st.one_of(st.just(NAN), st.just(INF), st.integers(0, 5400).map(float))
@@ -157,50 +153,30 @@ def test_a_wider_threshold_never_covers_less(times, limits):
     assert np.all(narrow <= wide)
 
 
-# --- zones ------------------------------------------------------------------------------------------------------------
-
-
 def scored():
     b = basket(*(service(t, 10, w) for t, w in ((TOWN, 8), (FS, 1), (TAX, 1))))
     times = {TOWN: minutes(5, 5, 20, NAN, 5), FS: minutes(5, 20, INF, 5, 5), TAX: minutes(5, 20, 5, 5, 5)}
     return score(b, times)
 
 
-ZONES = pl.Series("commune", ["a", "a", "a", "a", "b"])
-PEOPLE = np.array([10.0, 30, 60, 100, NAN])
-
-
-def test_zones_are_weighted_by_people_and_say_what_is_unknown():
-    a, b = by_zone(scored(), ZONES, PEOPLE).to_dicts()
-    assert a["population"] == 200
-    assert a["population_inconnue"] == 100
-    assert a["panier_complet_pct"] == pytest.approx(10)
-    assert a["panier_80_pct"] == pytest.approx(40)  # 8 tenths, exactly
-    assert a["couverture_pct"] == pytest.approx(10 + 0.8 * 30 + 0.1 * 60)
-    assert a["sans_acces_pct"] == pytest.approx(60)
-    assert a["temps_moyen_min"] == pytest.approx((10 * 5 + 30 * 8) / 40)
-    assert a["temps_maillon_faible_min"] == pytest.approx((10 * 5 + 30 * 20) / 40)
-    assert b["population"] == 0  # nobody is known to live there: nothing is said
-    assert [b[k] for k in b if k.endswith(("pct", "min"))] == [None] * 6
+def test_the_whole_basket_and_eight_tenths_of_it():
+    assert covers(scored(), 1).tolist() == [True, False, False, False, True]
+    assert covers(scored(), ALMOST_FULL).tolist() == [True, True, False, False, True]
 
 
 def test_eight_tenths_are_eight_tenths_whatever_the_rounding():
     b = basket(*(service(t, 10, w) for t, w in ((TOWN, 0.1), (FS, 0.7), (TAX, 0.2))))
     found = score(b, {TOWN: minutes(5), FS: minutes(5), TAX: minutes(50)})
     assert found.coverage[0] < 0.8  # 0.1 + 0.7 is a little less
-    assert by_zone(found, pl.Series("z", ["a"]), np.array([1.0]))["panier_80_pct"].to_list() == [100]
-
-
-def test_what_is_missing_comes_by_people():
-    table = missing_services(scored(), ZONES, PEOPLE)
-    assert table.rows() == [("a", FS, 90.0, 0.0), ("a", TOWN, 60.0, 0.0), ("a", TAX, 30.0, 0.0)]
+    assert covers(found, ALMOST_FULL).tolist() == [True]
 
 
 def test_a_substitute_alone_is_told_apart():
     b = basket(service(CAF, 20, substituts=[FS]))
-    found = score(b, {CAF: minutes(25, 25, 5), FS: minutes(5, 30, 5)})
-    table = missing_services(found, pl.Series("z", ["a"] * 3), np.array([10.0, 20, 40]))
-    assert table.rows() == [("a", CAF, 20.0, 10.0)]
+    found = score(b, {CAF: minutes(25, 25, 5, NAN), FS: minutes(5, 30, 5, 5)})
+    nothing, substitute = lacks(found, 0)
+    assert nothing.tolist() == [False, True, False, False]
+    assert substitute.tolist() == [True, False, False, False]
 
 
 # --- one place --------------------------------------------------------------------------------------------------------
@@ -236,26 +212,6 @@ def test_services_in_one_place_is_its_formula(data):
             (len({of[j] for j in range(c) if places[j] == p and of[j] in names[:3]}) for p in near), default=0
         )
         assert found[i] == expected
-
-
-# --- times of access --------------------------------------------------------------------------------------------------
-
-
-def test_no_way_and_unknown_are_kept_apart():
-    frame = pl.DataFrame(
-        {
-            "origine_id": ["o2", "o1", "o2", "o1"],
-            "code_insee": ["05023", "05001", "05023", "05001"],
-            "population": [3.0, None, 3.0, None],
-            "typologie": [TOWN, TOWN, FS, FS],
-            "temps_route_s": [300, None, None, None],
-            "statut": ["calculé", NO_WAY, "aucun service de ce type", "hors réseau"],
-        }
-    )
-    origins, times = times_by_typology(frame)
-    assert origins.rows() == [("o1", "05001", None), ("o2", "05023", 3.0)]
-    assert listed(times[TOWN]) == [INF, 300]
-    assert listed(times[FS]) == [None, None]
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """CSV: RFC 4180 as the standard library reads it, and nothing a spreadsheet would execute."""
 
 import csv
+import tempfile
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outputs.csv_tables import neutralise, write_csv
+from quality.contract import Contract
 
 
 def rows_of(path):
@@ -76,3 +79,25 @@ def test_no_guarded_text_starts_like_a_formula(text):
     guarded = pl.DataFrame({"t": [text]}).select(neutralise(pl.col("t"))).item()
     assert not guarded.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert guarded in (text, "'" + text)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00")), min_size=1))
+def test_any_text_is_read_back_by_another_reader(texts):
+    contract = Contract.model_validate(
+        {
+            "table": "a__t",
+            "title": "T",
+            "description": "T.",
+            "key": [],
+            "columns": [
+                {"name": "n", "type": "entier", "title": "N", "description": "N."},
+                {"name": "t", "type": "texte", "title": "T", "description": "T."},
+            ],
+        }
+    )
+    frame = pl.DataFrame({"n": list(range(len(texts))), "t": texts}, schema=contract.polars_schema)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        write_csv(frame, contract, path)
+        found = [row["t"] for row in rows_of(path)]
+    assert found == frame.select(neutralise(pl.col("t")))["t"].to_list()

@@ -44,6 +44,7 @@ def test_layers_and_french_titles(package):
         ("guichets", "features", "Guichets d'été", "Où l'on est reçu.", date, 4326),
         ("communes", "features", "Communes", "Contours.", date, 4326),
         ("distances", "attributes", "Distances", "Sans géométrie.", date, 0),
+        ("layer_styles", "attributes", "layer_styles", "Styles des couches pour QGIS.", date, 0),
     ]
 
 
@@ -120,12 +121,12 @@ def test_row_order_and_the_clock_do_not_change_the_bytes(package, layers, tmp_pa
 
 def test_writing_replaces_the_former_file(package, points):
     written([points], package)
-    assert pyogrio.list_layers(package)[:, 0].tolist() == ["guichets"]
+    assert pyogrio.list_layers(package)[:, 0].tolist() == ["guichets", "layer_styles"]
 
 
 def test_empty_layers_are_kept(layers, tmp_path):
     path = written([(c, f.clear()) for c, f in layers], tmp_path / "empty.gpkg")
-    assert len(pyogrio.list_layers(path)) == 3
+    assert len(pyogrio.list_layers(path)) == 4
     assert ask(path, "SELECT count(*) FROM guichets") == [(0,)]
 
 

@@ -2,18 +2,27 @@
 
 import gzip
 import json
+import os
+import shutil
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
+import duckdb
 import geopandas
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
 
 from outputs.geoparquet import write_geoparquet
-from pipeline.foundations.duck import connect
+from pipeline.foundations.duck import connect, spatial_extension
 from pipeline.foundations.errors import QualityRefused, WrongUse
-from quality.contract import Contract
+from quality.contract import Contract, all_contracts
+from tests.benchmarks import bbox
 
 
 def written(layer, path, **metadata):
@@ -156,6 +165,90 @@ def test_a_column_named_bbox_is_refused(points, tmp_path):
     fields["columns"] = [*fields["columns"], {"name": "bbox", "type": "texte", "title": "B", "description": "B"}]
     with pytest.raises(WrongUse, match="bbox"):
         written((Contract.model_validate(fields), frame.with_columns(bbox=pl.lit("x"))), tmp_path / "x.parquet")
+
+
+def test_geometry_is_a_plain_byte_array_and_text_plain_text(points, tmp_path):
+    schema = pq.read_schema(written(points, tmp_path / "g.parquet"))
+    assert schema.field("geometrie").type == pa.binary()
+    assert schema.field("nom").type == pa.string()
+    assert schema.field("sources").type == pa.list_(pa.string())
+
+
+def test_the_covering_is_rounded_outwards(points, tmp_path):
+    contract, frame = points
+    table = pq.read_table(written(points, tmp_path / "g.parquet"))
+    boxes = {r["id"]: r["bbox"] for r in table.select(["id", "bbox"]).to_pylist()}
+    assert boxes["G2"] is None
+    for name, wkb in frame.select("id", contract.geometry.column).drop_nulls().rows():
+        xmin, ymin, xmax, ymax = shapely.from_wkb(wkb).bounds
+        box = boxes[name]
+        assert box["xmin"] <= xmin <= xmax <= box["xmax"]
+        assert box["ymin"] <= ymin <= ymax <= box["ymax"]
+        assert box["xmax"] - box["xmin"] < 1e-4
+
+
+def spread(contract, rows):
+    """Points over the mainland, a few of them overseas."""
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(-4, 8, rows), rng.uniform(43, 50, rows)
+    x[: rows // 50], y[: rows // 50] = -61.0, 16.0
+    names = contract.polars_schema
+    frame = pl.DataFrame({"id": [f"{i:06d}" for i in rng.permutation(rows)]})
+    frame = frame.with_columns(pl.lit(None, dtype=t).alias(n) for n, t in names.items() if n != "id")
+    wkb = pl.Series(shapely.to_wkb(shapely.points(x, y)).tolist(), dtype=pl.Binary)
+    return frame.with_columns(geometrie=wkb).select(list(names))
+
+
+def test_layers_have_small_row_groups_and_what_is_far_stands_in_the_last(points, tmp_path):
+    contract, _ = points
+    file = pq.ParquetFile(written((contract, spread(contract, 45_000)), tmp_path / "g.parquet"))
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    assert [g.num_rows for g in groups] == [11_250] * 4
+    west = [
+        next(g.column(i).statistics.min for i in range(g.num_columns) if g.column(i).path_in_schema == "bbox.xmin")
+        for g in groups
+    ]
+    assert all(x > -5 for x in west[:-1])
+    assert west[-1] < -60
+
+
+@pytest.mark.lent
+def test_a_reader_of_a_town_reads_ten_times_less(tmp_path):
+    contract = all_contracts()["territories__carreaux"]
+    frame = bbox.cells(contract, np.random.default_rng(1))
+    path = written((contract, frame), tmp_path / "c.parquet")
+    columns = tuple(c.name for c in contract.columns)
+    town = (2.35, 48.85, 2.49, 48.94)
+    for read in (bbox.read_with_duckdb, bbox.read_with_pyarrow):
+        rows, fetched = read(path, columns, town)
+        assert rows
+        assert fetched * 10 < path.stat().st_size
+
+
+@pytest.mark.lent
+@pytest.mark.parametrize("name", ["points", "polygons", "wide"])
+def test_gpio_finds_nothing_to_say(name, request, tmp_path):
+    if name == "wide":
+        contract, _ = request.getfixturevalue("points")
+        layer = contract, spread(contract, 45_000)
+    else:
+        layer = request.getfixturevalue(name)
+    path = written(layer, tmp_path / "g.parquet")
+    # gpio looks for the extension in the home folder.
+    home = tmp_path / "maison"
+    target = home / ".duckdb" / "extensions" / f"v{duckdb.__version__}" / "linux_amd64"
+    target.mkdir(parents=True)
+    shutil.copy(spatial_extension(), target)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("gpio"), "check", "all", path],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOME": str(home)},
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "Spec Validation" in said
+    assert not any(word in said for word in ("WARNING", "✗", "⚠", "suboptimal", "Error")), said
 
 
 @pytest.mark.reel

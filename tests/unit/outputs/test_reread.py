@@ -14,6 +14,7 @@ from outputs.facts import facts
 from outputs.geopackage import write_geopackage
 from outputs.geoparquet import write_geoparquet
 from outputs.reread import reread
+from outputs.table_schema import write_table_schema
 from pipeline.foundations.errors import QualityRefused
 
 
@@ -23,6 +24,7 @@ def write_all(folder, layers):
     for contract, frame in layers:
         write_geoparquet(frame, contract, layout.geoparquet(folder, contract.layer), metadata={})
         write_csv(frame, contract, layout.csv(folder, contract.layer))
+        write_table_schema(contract, [], layout.table_schema(folder, contract.layer))
     date = datetime(2026, 1, 31, tzinfo=UTC)
     write_geopackage(layers, layout.geopackage(folder), title="T", description="D", date_reference=date)
     return folder
@@ -143,4 +145,34 @@ def test_an_emptied_spatial_index_is_refused(release, expected):
     with closing(sqlite3.connect(layout.geopackage(release))) as database, database:
         database.execute("DELETE FROM rtree_guichets_geometrie")
     with pytest.raises(QualityRefused, match="spatial index"):
+        reread(release, expected)
+
+
+def test_a_layer_nobody_declared_is_refused_where_the_declared_ones_are_known(release, expected):
+    with closing(sqlite3.connect(layout.geopackage(release))) as database, database:
+        database.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES ('autre', 'attributes', 'autre')"
+        )
+    with pytest.raises(QualityRefused, match="layers"):
+        reread(release, expected, [])
+
+
+def test_a_layer_without_style_or_a_broken_project_is_refused(release, expected):
+    path = layout.geopackage(release)
+    whole = path.read_bytes()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM layer_styles WHERE f_table_name = 'guichets'")
+    with pytest.raises(QualityRefused, match="default style"):
+        reread(release, expected)
+    path.write_bytes(whole)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE qgis_projects SET content = '00'")
+    with pytest.raises(QualityRefused, match="its styles and its project"):
+        reread(release, expected)
+
+
+def test_a_schema_of_other_columns_is_refused(release, expected):
+    path = layout.table_schema(release, "distances")
+    path.write_text(path.read_text(encoding="utf-8").replace('"distance_m"', '"distance_km"'), encoding="utf-8")
+    with pytest.raises(QualityRefused, match=r"distances\.schema\.json \(fields\)"):
         reread(release, expected)

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from outputs.sheet.content import content
-from outputs.sheet.document import Edition, document
+from outputs.sheet.document import Edition, Link, document
 from outputs.sheet.html import render_html
 from outputs.sheet.map import HEIGHT, WIDTH, draw_map
 from outputs.sheet.pdf import render_pdf
@@ -29,16 +29,16 @@ GOLDEN = Path(__file__).parents[3] / "golden" / "fiche-departement-05.html"
 _DAY = date(2026, 1, 31)
 
 
-def edition(*, fictional=True):
-    return Edition(
-        "2026.01.31", _DAY, "Licence Ouverte 2.0", ["DILA, annuaire", "IGN, contours"], "docs/x.md", fictional
-    )
+def edition(*, fictional=True, url=None):
+    credits = ["DILA, annuaire", "IGN, contours"]
+    method = Link("metadonnees/methode.html de la version", url)
+    return Edition("2026.01.31", _DAY, "Licence Ouverte 2.0", credits, method, fictional)
 
 
-def sheet(asked="05", niveau=None, *, fictional=True, **replaced):
+def sheet(asked="05", niveau=None, *, fictional=True, url=None, **replaced):
     tables = layers(**replaced)
     found = content(tables, find(tables, asked, niveau, PERIMETER), scheme(), PERIMETER)
-    return document(found, edition(fictional=fictional), scheme())
+    return document(found, edition(fictional=fictional, url=url), scheme())
 
 
 def drawn(asked="05", niveau=None, *, mesure=ROAD, fictional=False, **replaced):
@@ -172,6 +172,15 @@ def test_the_page_is_the_golden_one():
     if os.environ.get("CSP_GOLDEN") == "write":
         GOLDEN.write_text(page, encoding="utf-8")
     assert page == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_method_is_a_link_where_the_release_has_an_address():
+    url = 'https://example.org/2026.01.31/m.html?a=1&b="2"'
+    said = sheet(url=url)
+    links = re.findall(r'href="(.*?)"', render_html(said, None))
+    assert links == [url.replace("&", "&amp;").replace('"', "&#34;")]
+    assert b"/URI" in render_pdf(said, None)
+    assert b"/URI" not in render_pdf(sheet(), None)
 
 
 # --- on paper ----------------------------------------------------------------------------------------------------
