@@ -8,8 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from assets.access.border import beyond_the_border, departements_with_roads
-from assets.access.tables import stale_departements
+from assets.access.tables import departements_with_roads, stale_departements
 from assets.release.assets import RELEASE, VERDICT
 from assets.release.versions import latest
 from pipeline.build import build_defs
@@ -66,8 +65,7 @@ def build(
         selected = parse_departements(departements, _known(root))
         # Those that are up to date are left alone: for each partition of a run Dagster writes a dozen rows of its log.
         tables = TableStore(root.tables)
-        roads = departements_with_roads(SnapshotStore(root.snapshots))
-        around = beyond_the_border(tables.read("territories__communes"), selected, roads)
+        around = _around(tables, selected, departements_with_roads(SnapshotStore(root.snapshots)))
         stale = stale_departements(tables, [*selected, *around])
         for first, last in contiguous_ranges(stale, known_departements(instance)):
             tags = {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
@@ -97,6 +95,16 @@ def refresh(root: DataRoot, sources: Sequence[str], *, mirror: Path | None = Non
 def _defs(root: DataRoot, mirror: Path | None, *, frozen: bool, geocode: bool = False) -> dg.Definitions:
     config = {"data_dir": str(root.path), "mirror": str(mirror or ""), "frozen": frozen, "geocode": geocode}
     return build_defs(resources={"workspace": workspace.configured(config)}, retries=False)
+
+
+def _around(tables: TableStore, selected: list[str], with_roads: list[str]) -> list[str]:
+    """Départements beyond the border of those selected whose people share their counters, among those with roads."""
+    if set(with_roads) <= set(selected):
+        return []
+    # Late: a run of départements without roads does without SciPy.
+    from assets.access.border import beyond_the_border
+
+    return beyond_the_border(tables.read("territories__communes"), selected, with_roads)
 
 
 def _known(root: DataRoot) -> list[str]:

@@ -12,19 +12,10 @@ from scipy.spatial import cKDTree
 
 from assets.access.places import metres
 from assets.access.settings import settings
-from assets.access.tables import ROADS
 from pipeline.foundations.crs import epsg_expr
-from pipeline.foundations.snapshots import SnapshotStore
-from sources.registry import get_source
 
 #: As fast as one goes, on average, to a counter: pairs are never farther apart.
 _FASTEST_KMH = 90
-
-
-def departements_with_roads(snapshots: SnapshotStore) -> list[str]:
-    """Départements whose roads were imported, sorted: a resource of the source of roads is one of them (`d05`)."""
-    held = (r.id for r in get_source(ROADS).resources if snapshots.current(ROADS, r.id) is not None)
-    return sorted(name.removeprefix("d").upper() for name in held)
 
 
 def beyond_the_border(communes: pl.DataFrame, selected: Sequence[str], with_roads: Sequence[str]) -> list[str]:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from pipeline.foundations import fingerprint
+from pipeline.foundations.snapshots import SnapshotStore
 from pipeline.foundations.tables import TableStore
+from sources.registry import get_source
 
 #: The source of roads everything published is computed on: Licence Ouverte, as the rest of a release.
 ROADS = "bdtopo"
@@ -30,6 +32,12 @@ def recipe(tables: TableStore) -> str:
     network = tables.state(NETWORK)
     inputs = {name: tables.content(name) for name in INPUTS}
     return fingerprint.of_values(fingerprint.of_code(), inputs, network.recipe if network else None)
+
+
+def departements_with_roads(snapshots: SnapshotStore) -> list[str]:
+    """Départements whose roads were imported, sorted: a resource of the source of roads is one of them (`d05`)."""
+    held = (r.id for r in get_source(ROADS).resources if snapshots.current(ROADS, r.id) is not None)
+    return sorted(name.removeprefix("d").upper() for name in held)
 
 
 def is_made(tables: TableStore, name: str, departement: str, wanted: str) -> bool:

@@ -60,11 +60,6 @@ class Plan:
         """Whether no version was ever announced there: the dataset is then hidden until it is whole."""
         return self.dataset is None or VERSION not in self.dataset.extras
 
-    @property
-    def nothing(self) -> bool:
-        """Whether the site already is what is wanted."""
-        return not (self.first or self.changes or self.doubles) and all(s.word == "inchangée" for s in self.steps)
-
 
 def plan(
     wanted: Sequence[Wanted],

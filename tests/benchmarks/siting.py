@@ -1,9 +1,10 @@
-"""Siting in generated départements: what is proved, in how long; and against spopt, where it is installed (bench group).
+"""Siting in generated départements: what is proved, in how long; and against spopt, where it is installed (`bench`).
 
 spopt solves the same model with HiGHS through PuLP: all places to choose, no counter fixed, sizes it can hold.
 """
 
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -59,7 +60,7 @@ def generated(origins: int, candidates: int, counters: int, *, closable: bool, s
     to_today = _seconds(homes, today)
     times = np.hstack([_seconds(homes, places), to_today]) if closable else _seconds(homes, places)
     base = np.full(origins, np.inf) if closable else to_today.min(axis=1).astype(np.float64)
-    place, origin = (a.astype(np.int32) for a in np.nonzero(times.T <= to_today.max()))
+    place, origin = (a.astype(np.int32) for a in np.nonzero(to_today.max() >= times.T))
     pairs = Pairs(origin, place, times[origin, place], origins, times.shape[1])
     return Problem(weights, base, pairs, candidates, settings().ceiling_s)
 
@@ -73,7 +74,8 @@ def _peer() -> None:
     row("---:", "---", "---:", "---:", "---:", "---")
     solver = pulp.HiGHS(msg=False, timeLimit=600)
     for origins, candidates, opened in ((200, 50, 5), (500, 150, 5), (1_000, 300, 10)):
-        one = generated(origins, candidates, 0, closable=True)
+        one = generated(origins, candidates, 15, closable=False)
+        one = replace(one, base_s=np.full(origins, np.inf))
         times = np.full((origins, candidates), float(one.ceiling_s))
         times[one.pairs.origin, one.pairs.counter] = one.pairs.seconds
         for ask in (Ask("p-median", opened), Ask("couverture", opened, 0, _THRESHOLD_S)):
@@ -81,11 +83,9 @@ def _peer() -> None:
             started = time.perf_counter()
             if ask.threshold_s is None:
                 peer = PMedian.from_cost_matrix(times, one.weights, p_facilities=opened).solve(solver)
-                value = peer.problem.objective.value()
             else:
                 peer = MCLP.from_cost_matrix(times, one.weights, ask.threshold_s, p_facilities=opened).solve(solver)
-                value = peer.problem.objective.value()
-            seconds = time.perf_counter() - started
+            seconds, value = time.perf_counter() - started, peer.problem.objective.value()
             same = "yes" if np.isclose(mine.value, value, rtol=1e-6) else f"no ({mine.value:g}, {value:g})"
             name = f"{origins:,} × {candidates:,}, {opened}"
             row(name, ask.objective, mine.seconds, seconds, seconds / mine.seconds, same)

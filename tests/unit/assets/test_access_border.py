@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from assets.access import border
 from assets.access.places import metres
 from assets.access.settings import settings as access
-from assets.access.tables import ROADS
+from assets.access.tables import ROADS, departements_with_roads
 from pipeline.foundations.snapshots import SnapshotStore
 
 REACH_M = access().couples_max_min / 60 * 90 * 1000
@@ -79,5 +79,5 @@ class Imported:
 
 
 def test_departements_with_roads_are_those_imported(tmp_path):
-    assert border.departements_with_roads(SnapshotStore(tmp_path)) == []
-    assert border.departements_with_roads(Imported("d971", "d2a", "d05", "d99")) == ["05", "2A", "971"]
+    assert departements_with_roads(SnapshotStore(tmp_path)) == []
+    assert departements_with_roads(Imported("d971", "d2a", "d05", "d99")) == ["05", "2A", "971"]

@@ -1,4 +1,4 @@
-"""Siting against every choice tried one by one: objectives, closings, worst times, ties, and what is said of the result."""
+"""Siting against every choice tried one by one: objectives, closings, worst times, ties, and what is said of it."""
 
 from itertools import combinations
 
@@ -143,9 +143,7 @@ def test_what_is_lost_set_by_set_is_what_is_lost_row_by_row(problem):
     sets = terms(gains, everything, ~everything)
     whole = gains.total(everything)
     assert sets.loss.sum() == pytest.approx(whole)
-    members: list[set[int]] = []
-    for s in range(len(sets.loss)):
-        members.append(set(sets.place[sets.owner == s]))
+    members = [set(sets.place[sets.owner == s]) for s in range(len(sets.loss))]
     for s, parent in enumerate(sets.parent):
         while parent >= 0:  # a parent may come after its child
             members[s] |= set(sets.place[sets.owner == parent])

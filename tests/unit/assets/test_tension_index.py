@@ -142,11 +142,11 @@ def test_ranks_within_the_density_class():
 
 
 def test_weights_of_components_and_indicators_by_hand():
-    """Of two territories, one is the worst for the poor households only: 1 of 2.5 in N, which is 2 of 3.5 in G."""
+    """Of two territories, one is the worst for the poor households only: 1 of 3.5 in N, which is 2 of 3.5 in G."""
     rows = {"a": everything(0), "b": everything(0)}
     rows["b"]["menages_pauvres_pct"] = 10.0
     row = tension_table(territories(rows), SCHEME).row(1, named=True)
-    n = (0.5 + 0.75 + 0.5 * 0.5) / 2.5
+    n = (0.5 + 0.75 + 3 * 0.5 * 0.5) / 3.5
     assert row["N_national"] == pytest.approx(n)
     assert row["besoin_national"] == pytest.approx((2 * n + 1 * 0.5 + 0.5 * 0.5) / 3.5)
     assert row["offre_faible_national"] == pytest.approx(0.5)

@@ -181,7 +181,7 @@ class TestAgain:
         done = publisher.publish(V1)
         assert done.sent == []
         assert publisher.site.relay.writes() == []
-        assert publisher.seen.plan.nothing
+        assert set(publisher.words()) == {"inchangée"}
         assert publisher.dataset() == before
 
     def test_a_new_version_keeps_ids_and_addresses(self, publisher):

@@ -48,6 +48,8 @@ def test_what_dagster_dev_loads():
 def test_every_source_is_an_asset_and_every_contract_a_described_one(specs):
     assert {f"raw__{source}" for source in all_sources()} <= set(specs)
     for table, contract in all_contracts().items():
+        if table.startswith("release__"):  # a file that tells releases, made while one is staged
+            continue
         schema = specs[table].metadata["dagster/column_schema"]
         assert [c.name for c in schema.columns] == [c.name for c in contract.columns]
     assert all(spec.description and spec.group_name for spec in specs.values())
@@ -70,10 +72,12 @@ def test_the_contract_is_shown_with_its_constraints():
 def test_the_jobs_cover_every_asset(defs, specs):
     jobs = {job.name: job for job in defs.resolve_all_job_defs()}
     assert {"actualiser", "acces", "publier", "construire"} <= set(jobs)
-    assert names(jobs["construire"]) == set(specs)
+    assert names(jobs["scenario"]) == {"scenarios__evaluation"}
+    built = set(specs) - names(jobs["scenario"])  # a project is evaluated on a release that is there
+    assert names(jobs["construire"]) == built
     pieces = [names(jobs[name]) for name in ("actualiser", "acces", "publier")]
-    assert set.union(*pieces) == set(specs)
-    assert sum(map(len, pieces)) == len(specs)  # no asset is made twice by one `csp build`
+    assert set.union(*pieces) == built
+    assert sum(map(len, pieces)) == len(built)  # no asset is made twice by one `csp build`
 
 
 def test_checks_belong_to_the_jobs_that_make_their_results(defs):

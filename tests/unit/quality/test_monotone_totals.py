@@ -83,7 +83,10 @@ def test_a_wider_threshold_that_counts_less_fails_and_is_shown():
     found = judged(bad)[MONOTONE]
     assert (found.statut, found.gravite) == ("échec", "blocage")
     assert found.observe.startswith("2 valeurs en défaut sur 12")
-    assert [(e.cle, e.valeur) for e in found.exemples] == []
+    assert [(e.cle, e.valeur) for e in found.exemples] == [
+        ("departement, 38, A", "30.0, 29.0, 40.0"),
+        ("departement, 04, A", "3.0, 9.0, 8.9"),
+    ]
     assert "un seuil plus large ne peut pas compter moins" in found.remede
     assert judged(bad)[PEOPLE].statut == "ok"
 
