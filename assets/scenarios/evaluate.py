@@ -41,7 +41,7 @@ from assets.tension.pairs import Floats, Pairs
 from assets.tension.people import People, cell_columns, people
 from assets.tension.scheme import scheme
 from assets.tension.summaries import KEY, Scope, access_rows, supply_rows
-from assets.tension.tables import TENSION, measured_departements
+from assets.tension.tables import TENSION, held_departements
 from assets.tension.travel import RoadTimes
 from assets.tension.zones import Zones
 from assets.territories.grid import CELLS
@@ -124,7 +124,7 @@ def _region(tables: TableStore, base: Base, supply: Supply, kinds: Sequence[str]
     own = places_of["code_departement"].drop_nulls().unique().sort().to_list()
     communes = tables.read("territories__communes").select("departement", "longitude", "latitude")
     every = communes["departement"].unique().sort().to_list()
-    on_roads = measured_departements(tables, every)
+    on_roads = held_departements(tables, every)
     by_road = set(own) <= set(on_roads)
     known = on_roads if by_road else every
     around = beyond_the_border(communes, own, known)

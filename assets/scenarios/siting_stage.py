@@ -28,7 +28,7 @@ from assets.scenarios.siting_settings import settings as siting_settings
 from assets.scenarios.siting_times import CrowWays, RoadWays, Ways, problem_of
 from assets.tension.config import Strict
 from assets.tension.people import POPULATION, People, cell_columns, people
-from assets.tension.tables import measured_departements
+from assets.tension.tables import held_departements
 from assets.tension.zones import Zones
 from assets.territories.grid import CELLS
 from assets.territories.levels import COMMUNE, LEVELS
@@ -255,7 +255,7 @@ def _ways(workspace: Workspace, everybody: People, base: Base) -> Ways:
             found=f"none of département {', '.join(strangers)}",
             remedy="take another release, or another territory",
         )
-    by_road = measured_departements(workspace.tables, own) == own
+    by_road = held_departements(workspace.tables, own) == own
     return RoadWays(workspace, everybody) if by_road else CrowWays(everybody)
 
 

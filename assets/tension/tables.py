@@ -36,12 +36,22 @@ def measured_departements(tables: TableStore, departements: Sequence[str]) -> li
         CspError: the tables of access are made from are not there.
     """
     wanted = recipe(tables)
+    held = held_departements(tables, departements)
+    return [d for d in held if all(is_made(tables, n, d, wanted) for n in _BY_DEPARTEMENT)]
+
+
+def held_departements(tables: TableStore, departements: Sequence[str]) -> list[str]:
+    """Those whose tables of access are there, with times by road.
+
+    The last release was made from them, whatever the code has become since.
+    """
 
     def on_roads(departement: str) -> bool:
-        state = tables.state(COMMUNES, departement)
-        return state is not None and state.rows > 0
+        states = [tables.state(name, departement) for name in _BY_DEPARTEMENT]
+        served = tables.state(COMMUNES, departement)
+        return None not in states and served is not None and served.rows > 0
 
-    return [d for d in departements if all(is_made(tables, n, d, wanted) for n in _BY_DEPARTEMENT) and on_roads(d)]
+    return [d for d in departements if on_roads(d)]
 
 
 def digests(tables: TableStore, measured: Sequence[str]) -> dict[str, str]:

@@ -97,7 +97,8 @@ def test_every_table_and_column_is_told_in_french(contract):
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
 def test_every_table_has_a_key_whose_columns_are_required(contract):
-    assert contract.key
+    # The change log is lines told one after the other: nothing names one of them.
+    assert contract.key or contract.table == "release__diff"
     for name in contract.key:
         assert contract.column(name).required, name
 
