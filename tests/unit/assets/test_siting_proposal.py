@@ -143,7 +143,7 @@ def test_a_territory_is_named_by_its_code(code, nom, communes):
 
 
 def test_a_code_of_no_territory():
-    with pytest.raises(WrongUse, match="the nearest is 05002"):
+    with pytest.raises(WrongUse, match="the nearest is 05"):
         zone_of(tables(), "05003x2")
 
 
