@@ -4,15 +4,14 @@ A file of `styles/` draws a layer, and may declare it too: figures of one table 
 outlines merged, rows kept by a filter. Making such layers is `outputs.joined`; QGIS's own forms are `outputs.qgis`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from pipeline.foundations.errors import WrongUse
+from pipeline.foundations.declared import Strict, checked, load
 
 _HERE = Path(__file__).parent
 
@@ -20,12 +19,6 @@ Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 Shape = Literal["cercle", "carre", "losange", "triangle", "etoile"]
 Millimetres = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)]
 Scale = Annotated[int, Field(ge=100)]  # denominator
-
-
-class Strict(BaseModel):
-    """Frozen; an unknown key is a fault."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _Drawn(Strict):
@@ -209,17 +202,6 @@ PLAIN = Look(
     couches=(), palettes=Palettes(degrades={}, valeurs={}), cartes=Maps(groupes=(), autres="Couches", cartes=())
 )
 
-M = TypeVar("M", bound=BaseModel)
-
-
-def load(path: Path, model: type[M]) -> M:
-    """One YAML file as `model`.
-
-    Raises:
-        WrongUse: not YAML, or not what the model says; every fault is listed.
-    """
-    return _checked(path, model, _read(path))
-
 
 def look_of(folder: Path) -> Look:
     """The declarations of a folder laid out like this one.
@@ -227,33 +209,16 @@ def look_of(folder: Path) -> Look:
     Raises:
         WrongUse: a file is not what it should be, or two disagree.
     """
-    layers = [load(path, LayerStyle) for path in sorted((folder / "styles").glob("*.yml"))]
+    layers = [load(LayerStyle, path) for path in sorted((folder / "styles").glob("*.yml"))]
     parts = {
         "couches": sorted(layers, key=lambda c: (c.ordre, c.couche)),
-        "palettes": load(folder / "palettes.yml", Palettes),
-        "cartes": load(folder / "cartes.yml", Maps),
+        "palettes": load(Palettes, folder / "palettes.yml"),
+        "cartes": load(Maps, folder / "cartes.yml"),
     }
-    return _checked(folder, Look, parts)
+    return checked(Look, parts, folder)
 
 
 @cache
 def look() -> Look:
     """The project's own declarations."""
     return look_of(_HERE)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WrongUse(str(path), expected="YAML", found=str(error), remedy="fix the file") from error
-
-
-def _checked(path: Path, model: type[M], data: Any) -> M:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        faults: Sequence[str] = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise WrongUse(
-            str(path), expected=f"{model.__name__} (outputs.style)", found="; ".join(faults), remedy="fix it"
-        ) from error

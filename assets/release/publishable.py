@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.release.changes.check import DIFF
 from assets.release.context import LICENCE, LICENCE_TITLE
 from assets.release.manifest import Manifest, check_sums
 from assets.release.versions import list_releases, order
@@ -17,7 +18,6 @@ from pipeline.foundations.errors import QualityRefused, WrongUse
 from quality.contract import Contract
 from quality.verdict import read_verdict
 
-DIFF = "changements/diff.parquet"
 #: Licences that follow what is made from a database: nothing under Licence Ouverte may come from one.
 _SHARE_ALIKE = frozenset({"odc-odbl", "cc-by-sa"})
 _SOURCE_COLUMN = re.compile(r"sources?(_[a-z]+)?")

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
-from scipy.spatial import cKDTree
 
 from assets.access import places
 from assets.access.network.bounded import reach
@@ -25,7 +24,7 @@ from assets.scenarios.atlas import closings, openings
 from assets.scenarios.settings import settings
 from assets.scenarios.tables import CLOSINGS, OPENINGS
 from assets.tension.crow import MEASURE as CROW
-from assets.tension.crow import plane, straight_pairs
+from assets.tension.crow import plane, straight_nearest, straight_pairs
 from assets.tension.pairs import Floats, Ints
 from assets.tension.travel import MEASURE as ROAD
 from assets.territories.grid import CELLS
@@ -77,10 +76,8 @@ def _crow(
     for typology, rows in _by_typology(counters):
         rank = np.full((leaving.height, _NEAREST), -1, dtype=np.int32)
         seconds = np.full(rank.shape, np.inf)
-        far, found = cKDTree(door[rows]).query(start[known], k=_NEAREST, workers=-1)
-        near = far < 1e7  # of the same projected system, and there at all
-        rank[known] = np.where(near, found, -1)
-        seconds[known] = np.where(near, np.rint(np.where(near, far, 0) * pace), np.inf)
+        metres_to, rank[known] = straight_nearest(start[known], door[rows], _NEAREST)
+        seconds[known] = np.rint(metres_to * pace)
         times[typology] = seconds[:, 0]
         parts[CLOSINGS].append(_closing_rows(counters[rows.tolist()], typology, CROW, rank, seconds, population))
     reporter().step("atlas (vol d'oiseau) : ouvertures")

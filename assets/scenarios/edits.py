@@ -5,15 +5,12 @@ Only the shape; reading files belongs to `read`, what an edit does to the counte
 
 from typing import Annotated, Literal, Self
 
-from opening_hours import OpeningHours
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from opening_hours import validate
+from pydantic import AfterValidator, Field, model_validator
 
 from assets.referentiel.hours import weekly_hours
 from assets.referentiel.typology import typologies
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from pipeline.foundations.declared import Strict
 
 
 def _known_typology(label: str) -> str:
@@ -23,10 +20,8 @@ def _known_typology(label: str) -> str:
 
 
 def _hours(text: str) -> str:
-    try:
-        OpeningHours(text)
-    except Exception as error:
-        raise ValueError(f"« {text} » is not OSM opening hours ({error})") from error
+    if not validate(text):
+        raise ValueError(f"« {text} » is not OSM opening hours")
     if weekly_hours(text) is None:
         raise ValueError(f"« {text} » never opens, or says no times")
     return text
@@ -45,7 +40,7 @@ OsmHours = Annotated[str, AfterValidator(_hours)]
 CounterId = Annotated[str, Field(min_length=1)]
 
 
-class Place(_Strict):
+class Place(Strict):
     """Where: exactly one of coordinates (WGS84), an existing place, the place of a counter, or an address."""
 
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
@@ -67,7 +62,7 @@ class Place(_Strict):
         return self
 
 
-class Open(_Strict):
+class Open(Strict):
     """A new counter, held all week."""
 
     action: Literal["ouvrir"]
@@ -77,14 +72,14 @@ class Open(_Strict):
     nom: str | None = None
 
 
-class Close(_Strict):
+class Close(Strict):
     """A counter that no longer receives anybody."""
 
     action: Literal["fermer"]
     id: CounterId
 
 
-class Move(_Strict):
+class Move(Strict):
     """The same counter, elsewhere."""
 
     action: Literal["deplacer"]
@@ -92,7 +87,7 @@ class Move(_Strict):
     lieu: Place
 
 
-class Merge(_Strict):
+class Merge(Strict):
     """Several counters of one typology become one."""
 
     action: Literal["fusionner"]
@@ -102,7 +97,7 @@ class Merge(_Strict):
     nom: str | None = None
 
 
-class ChangeHours(_Strict):
+class ChangeHours(Strict):
     """The same counter, at other hours."""
 
     action: Literal["changer_horaires"]
@@ -110,7 +105,7 @@ class ChangeHours(_Strict):
     horaires: OsmHours
 
 
-class Permanence(_Strict):
+class Permanence(Strict):
     """A service received from time to time at another's."""
 
     action: Literal["permanence"]
@@ -120,14 +115,14 @@ class Permanence(_Strict):
     nom: str | None = None
 
 
-class Stop(_Strict):
+class Stop(Strict):
     """A stop of a mobile service."""
 
     lieu: Place
     horaires: OsmHours
 
 
-class Tour(_Strict):
+class Tour(Strict):
     """A mobile service."""
 
     action: Literal["itinerance"]
@@ -139,7 +134,7 @@ class Tour(_Strict):
 Edit = Annotated[Open | Close | Move | Merge | ChangeHours | Permanence | Tour, Field(discriminator="action")]
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """A named list of edits on one release, in order."""
 
     nom: Annotated[str, Field(min_length=1, max_length=120)]

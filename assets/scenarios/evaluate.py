@@ -9,12 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from assets.access import places
 from assets.access.border import beyond_the_border
-from assets.access.network.profile import profiles
-from assets.access.networks import graphs_of
 from assets.access.settings import settings as access_settings
-from assets.access.tables import PAIRS, ROADS, TIMES
+from assets.access.tables import TIMES
 from assets.referentiel.typology import typologies
 from assets.scenarios.base import Base
 from assets.scenarios.cases import Cases, crow_cases, gain, road_cases, touched
@@ -27,6 +24,7 @@ from assets.scenarios.effects import (
     side_by_side,
     vehicle_km,
 )
+from assets.scenarios.region import people_of, roads_of
 from assets.scenarios.settings import settings
 from assets.scenarios.supply import Ground, Supply, apply
 from assets.tension.basket_rows import Kept, basket_rows
@@ -34,18 +32,16 @@ from assets.tension.baskets import Basket, baskets
 from assets.tension.index import tension_table
 from assets.tension.index_rows import LEVELS as INDEXED
 from assets.tension.index_rows import SUPPLY as INDEX_SUPPLY
-from assets.tension.index_rows import supply_columns
+from assets.tension.index_rows import places, supply_columns
 from assets.tension.measures import Measured, Source, measure
 from assets.tension.methods import methods
 from assets.tension.pairs import Floats, Pairs
-from assets.tension.people import People, cell_columns, people
+from assets.tension.people import People
 from assets.tension.scheme import scheme
 from assets.tension.summaries import KEY, Scope, access_rows, supply_rows
 from assets.tension.tables import TENSION, held_departements
-from assets.tension.travel import RoadTimes
+from assets.tension.travel import RoadTimes, read_pairs, read_times
 from assets.tension.zones import Zones
-from assets.territories.grid import CELLS
-from pipeline.foundations.errors import WrongUse
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.tables import TableStore
 from pipeline.foundations.workspace import Workspace
@@ -97,9 +93,10 @@ def evaluate(workspace: Workspace, scenario: Scenario, base: Base, ground: Groun
     supply = apply(scenario, base.counters, ground)
     kinds = touched(base.counters, supply.changes)
     region = _region(tables, base, supply, kinds)
-    population = _people(tables, region.departements)
-    zones = Zones.of(tables.read("territories__appartenance"))
-    everybody = people(*population, tables.read("territories__contexte"), zones)
+    membership = tables.read("territories__appartenance")
+    zones = Zones.of(membership)
+    here = membership.filter(pl.col("departement").is_in(list(region.departements)))["code"]
+    everybody = people_of(tables, here, zones)
     cases = _cases(workspace, base, supply, kinds, everybody, region)
     scope = _scope(zones, everybody, cases.before.mesure)
     reporter().step("scénario : effets")
@@ -137,14 +134,6 @@ def _region(tables: TableStore, base: Base, supply: Supply, kinds: Sequence[str]
     return _Region(tuple(sorted({*own, *around, *farther})), by_road)
 
 
-def _people(tables: TableStore, departements: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Origins and cells of a region."""
-    wanted = pl.col("departement").is_in(list(departements))
-    cells = pl.scan_parquet(tables.path(CELLS), hive_partitioning=False).filter(wanted).select(cell_columns()).collect()
-    communes = tables.read("territories__communes").drop("geometrie", "codes_postaux").filter(wanted)
-    return places.origins(cells, communes, tables.read("referentiel__implantations")), cells
-
-
 def _cases(
     workspace: Workspace, base: Base, supply: Supply, kinds: Sequence[str], everybody: People, region: _Region
 ) -> Cases:
@@ -155,31 +144,11 @@ def _cases(
     held = base.counters.filter(mine)
     edited = Supply(supply.counters.filter(mine), supply.changes)
     reporter().step("scénario : temps et couples de la base")
-    of_times = ["origine_id", "typologie", "temps_route_s", "statut", "hors_departement"]
-    times = (
-        pl.read_parquet(tables.path(TIMES, d), columns=of_times, hive_partitioning=False) for d in region.departements
-    )
-    wanted = pl.col("point_accueil_id").is_in(held["point_accueil_id"].implode())
-    pairs = (
-        pl.scan_parquet(tables.path(PAIRS, d), hive_partitioning=False)
-        .filter(wanted)
-        .select("origine_id", "point_accueil_id", "temps_route_s")
-        .collect()
-        for d in region.departements
-    )
+    times = (read_times(tables, d) for d in region.departements)
+    pairs = (read_pairs(tables, d, held["point_accueil_id"]) for d in region.departements)
     source = RoadTimes(everybody, held, typologies().labels, times, pairs)
     reporter().step("scénario : réseau routier")
-    graphs = graphs_of(workspace, ROADS, access_settings().mode)
-    starts = everybody.frame.with_columns(pl.lit("").alias("type_origine")).select(places.ORIGIN_SCHEMA.names())
-    found = places.territories(starts, held.select(places.COUNTER_SCHEMA.names()), graphs, profiles())
-    if len(found) != 1:
-        raise WrongUse(
-            "scenario",
-            expected="edits in one territory (mainland France, or one overseas département)",
-            found=f"{len(found)} projected systems",
-            remedy="make one scenario for each",
-        )
-    return road_cases(source, found[0], held, edited, kinds)
+    return road_cases(source, roads_of(workspace, everybody, held), held, edited, kinds)
 
 
 def _scope(zones: Zones, everybody: People, mesure: str) -> Scope:
@@ -200,7 +169,7 @@ def _effects(
     groups = {**everybody.groups, NO_CAR: _without_car(tables, everybody)}
     parts: dict[str, list[pl.DataFrame]] = {"carreaux": [], "gagnants_perdants": []}
     sides: dict[str, tuple[list[pl.DataFrame], list[pl.DataFrame]]] = {"acces": ([], []), "demande": ([], [])}
-    figures: dict[str, float | None] = {"personnes_minutes": 0.0, "vehicules_km_an": 0.0}
+    won = km = 0.0
     for typology in kinds:
         both = [_measured(case, typology, case.counters) for case in (cases.before, cases.after)]
         parts["carreaux"].append(cell_rows(everybody, both[0], both[1], _MINUTES))
@@ -209,13 +178,14 @@ def _effects(
             sides["acces"][side].extend(access_rows(scope, measured, access_settings().seuils_min))
             sides["demande"][side].extend(supply_rows(scope, measured))
         lengths = cases.before.length_m[typology], cases.after.length_m[typology]
-        km = vehicle_km(everybody, *lengths, rule.trajets_par_an.of(typology))
-        figures["vehicules_km_an"] = (figures["vehicules_km_an"] or 0.0) + km
-        won = gain(everybody, both[0].seconds, both[1].seconds)
-        figures["personnes_minutes"] = (figures["personnes_minutes"] or 0.0) + won
+        km += vehicle_km(everybody, *lengths, rule.trajets_par_an.of(typology))
+        won += gain(everybody, both[0].seconds, both[1].seconds)
     alone = np.array(cases.alone)
-    whole = figures["personnes_minutes"]
-    figures["interaction_personnes_minutes"] = None if np.isnan(alone).any() else float((whole or 0.0) - alone.sum())
+    figures: dict[str, float | None] = {
+        "personnes_minutes": won,
+        "vehicules_km_an": km,
+        "interaction_personnes_minutes": None if np.isnan(alone).any() else won - float(alone.sum()),
+    }
     made = {name: pl.concat(frames) for name, frames in parts.items()}
     access, demand = (tuple(pl.concat(f) for f in sides[name]) for name in ("acces", "demande"))
     made["acces"] = side_by_side(access[0], access[1], KEY, ACCESS_COLUMNS)
@@ -320,16 +290,7 @@ def _only_known(base: pl.DataFrame, updated: pl.DataFrame, new: pl.DataFrame) ->
 
 def _ranked(territories: pl.DataFrame, niveau: str, mesure: str) -> pl.DataFrame:
     table = tension_table(territories.sort("territoire"), scheme())
-    return table.with_columns(
-        pl.lit(niveau).alias("niveau"),
-        pl.lit(mesure).alias("mesure"),
-        pl.col("tension_national").rank("min", descending=True).cast(pl.Float64).alias("rang_national"),
-        pl.col("tension_classe")
-        .rank("min", descending=True)
-        .over("classe_densite")
-        .cast(pl.Float64)
-        .alias("rang_classe"),
-    )
+    return table.with_columns(pl.lit(niveau).alias("niveau"), pl.lit(mesure).alias("mesure"), *places())
 
 
 def _counters(cases: Cases, supply: Supply) -> pl.DataFrame:

@@ -3,8 +3,6 @@
 Faults are all listed, each with the edit it is in. What the edits mean belongs to `edits` and `supply`.
 """
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from assets.scenarios.edits import Scenario
+from assets.scenarios.files import csv_rows, read_text
 from pipeline.foundations.errors import WrongUse
 
 _MOST_BYTES = 20_000_000
@@ -34,8 +33,7 @@ def read_scenario(path: Path, base: str | None = None) -> Scenario:
         raise _wrong(path, f"a scenario on release {base}", f"one on {data['base']}", "give the release it is on")
     if "base" not in data:
         raise _wrong(path, "the release it changes", "none", "write `base: <version>`, or give --release")
-    if "base" in data:
-        data["base"] = str(data["base"])
+    data["base"] = str(data["base"])
     try:
         return Scenario.model_validate(data)
     except ValidationError as error:
@@ -45,15 +43,7 @@ def read_scenario(path: Path, base: str | None = None) -> Scenario:
 
 def _load(path: Path) -> dict[str, Any]:
     readers = {".yml": _yaml, ".yaml": _yaml, ".geojson": _geojson, ".json": _geojson, ".csv": _csv}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise _wrong(path, f"a name in {', '.join(readers)}", path.suffix or "no suffix", "rename it")
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise _wrong(path, f"at most {_MOST_BYTES:,} bytes", f"{path.stat().st_size:,}", "split it")
-        return reader(path.read_text(encoding="utf-8-sig"), path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, csv.Error) as error:
-        raise _wrong(path, "a readable UTF-8 file", str(error), "correct the file") from error
+    return read_text(path, readers, _MOST_BYTES, f"scenario {path}")
 
 
 def _yaml(text: str, path: Path) -> dict[str, Any]:
@@ -81,10 +71,8 @@ def _geojson(text: str, path: Path) -> dict[str, Any]:
 
 
 def _csv(text: str, path: Path) -> dict[str, Any]:
-    first = text.split("\n", 1)[0]
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=";" if first.count(";") > first.count(",") else ","))
-    unknown = sorted({str(c) for row in rows for c in row if c not in _COLUMNS})
-    if unknown:
+    columns, rows = csv_rows(text)
+    if unknown := sorted({*columns, *(str(c) for row in rows for c in row)} - {*_COLUMNS}):
         raise _wrong(path, f"columns among {', '.join(_COLUMNS)}", ", ".join(unknown), "rename or remove them")
     return {"nom": path.stem, "modifications": [_nested(row) for row in rows]}
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from assets.access.settings import settings as access_settings
 from assets.referentiel.typology import typologies
-from assets.tension.config import Strict, load
+from pipeline.foundations.declared import Strict, load
 
 _FILE = Path(__file__).with_name("scenarios.yml")
 Trips = Annotated[float, Field(ge=0, le=1000)]

@@ -4,8 +4,6 @@ A listed file is hostile until read strictly: its size, columns, numbers and poi
 Which candidates are chosen belongs to `siting`.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +11,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from assets.scenarios.files import csv_rows, read_text
+from assets.scenarios.outlines import Outlines
 from assets.scenarios.siting_settings import settings
 from pipeline.foundations.errors import WrongUse
 
@@ -81,22 +80,17 @@ def listed(path: Path, communes: pl.DataFrame) -> pl.DataFrame:
     points = [*_checked(path, _read(path))]
     if not points:
         raise _wrong(path, "one point at least", "none", "list some, or leave --candidats out")
-    outlined = communes.filter(pl.col("geometrie").is_not_null())
-    spots = shapely.points([p.longitude for p in points], [p.latitude for p in points])
-    tree = shapely.STRtree(shapely.from_wkb(outlined["geometrie"].to_numpy()))
-    row, commune = tree.query(spots, predicate="intersects")
-    # On a border between two, the first.
-    within = np.full(len(points), outlined.height, dtype=np.int64)
-    np.minimum.at(within, row, commune)
-    if (nowhere := np.flatnonzero(within == outlined.height)).size:
+    outlines = Outlines(communes)
+    within = outlines.at([p.longitude for p in points], [p.latitude for p in points])
+    if (nowhere := np.flatnonzero(within < 0)).size:
         faults = [f"{points[i].nom} ({points[i].longitude:g}, {points[i].latitude:g})" for i in nowhere]
         raise _wrong(path, "points in a commune", _few(faults), "are longitude and latitude the other way round?")
     return pl.DataFrame(
         {
             "lieu_id": [None] * len(points),
             "nom": [p.nom for p in points],
-            "code_insee": outlined["code"].gather(within),
-            "code_departement": outlined["departement"].gather(within),
+            "code_insee": outlines.communes["code"].gather(within),
+            "code_departement": outlines.communes["departement"].gather(within),
             "longitude": [p.longitude for p in points],
             "latitude": [p.latitude for p in points],
             "services": [[] for _ in points],
@@ -107,26 +101,17 @@ def listed(path: Path, communes: pl.DataFrame) -> pl.DataFrame:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     readers = {".csv": _csv, ".geojson": _geojson, ".json": _geojson}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise _wrong(path, f"a name in {', '.join(readers)}", path.suffix or "no suffix", "rename it")
-    try:
-        if (size := path.stat().st_size) > settings().octets_max:
-            raise _wrong(path, f"at most {settings().octets_max:,} bytes", f"{size:,}", "keep the points only")
-        rows = reader(path.read_text(encoding="utf-8-sig"), path)
-    except (OSError, ValueError, csv.Error, RecursionError) as error:
-        raise _wrong(path, "a readable UTF-8 file", str(error), "correct the file") from error
+    rows = read_text(path, readers, settings().octets_max, f"candidates {path}")
     if len(rows) > settings().candidats_max:
         raise _wrong(path, f"at most {settings().candidats_max:,} points", f"{len(rows):,}", "list fewer")
     return rows
 
 
 def _csv(text: str, path: Path) -> list[dict[str, Any]]:
-    first = text.split("\n", 1)[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=";" if first.count(";") > first.count(",") else ",")
-    if sorted(reader.fieldnames or ()) != sorted(_COLUMNS):
-        raise _wrong(path, f"the columns {', '.join(_COLUMNS)}", first.strip(), "rename, add or remove columns")
-    return list(reader)
+    columns, rows = csv_rows(text)
+    if sorted(columns) != sorted(_COLUMNS):
+        raise _wrong(path, f"the columns {', '.join(_COLUMNS)}", ", ".join(columns), "rename, add or remove columns")
+    return rows
 
 
 def _geojson(text: str, path: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from assets.tension.config import Strict, load
+from pipeline.foundations.declared import Strict, load
 
 _FILE = Path(__file__).with_name("implantation.yml")
 Count = Annotated[int, Field(gt=0)]

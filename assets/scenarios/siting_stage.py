@@ -12,11 +12,11 @@ import polars as pl
 from pydantic import Field, ValidationError, model_validator
 from rapidfuzz import process
 
-from assets.access import places
 from assets.access.places import HELD_ALL_WEEK
 from assets.release.versions import LATEST
 from assets.scenarios.base import Base, load_base
 from assets.scenarios.edits import TypologyLabel
+from assets.scenarios.region import people_of
 from assets.scenarios.settings import settings
 from assets.scenarios.siting.exact import Limits
 from assets.scenarios.siting.front import front
@@ -26,12 +26,11 @@ from assets.scenarios.siting_candidates import listed, public_places
 from assets.scenarios.siting_proposal import Proposal, figures_table, front_table, scenario_of, worth_table
 from assets.scenarios.siting_settings import settings as siting_settings
 from assets.scenarios.siting_times import CrowWays, RoadWays, Ways, problem_of
-from assets.tension.config import Strict
-from assets.tension.people import POPULATION, People, cell_columns, people
+from assets.tension.people import POPULATION, People
 from assets.tension.tables import held_departements
 from assets.tension.zones import Zones
-from assets.territories.grid import CELLS
 from assets.territories.levels import COMMUNE, LEVELS
+from pipeline.foundations.declared import Strict
 from pipeline.foundations.errors import CspError, WrongUse
 from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.progress import reporter
@@ -191,7 +190,7 @@ def case_of(workspace: Workspace, request: Request, version: str = LATEST) -> Ca
     tables = workspace.tables
     base = load_base(workspace, version)
     zone = zone_of(tables, request.territoire)
-    everybody = _people(tables, zone)
+    everybody = people_of(tables, zone.communes, Zones.of(tables.read("territories__appartenance")))
     ways = _ways(workspace, everybody, base)
     issues = IssueLog("implantation")
     held = base.counters.filter(
@@ -232,17 +231,6 @@ def zone_of(tables: TableStore, code: str) -> Zone:
         found="no such code",
         remedy=f"the nearest is {best[0]}" if best else "run `csp build`",
     )
-
-
-def _people(tables: TableStore, zone: Zone) -> People:
-    """Origins of the territory, with who lives there."""
-    here = pl.col("commune").is_in(zone.communes.implode())
-    cells = pl.scan_parquet(tables.path(CELLS), hive_partitioning=False).filter(here).select(cell_columns()).collect()
-    communes = tables.read("territories__communes").drop("geometrie", "codes_postaux")
-    communes = communes.filter(pl.col("code").is_in(zone.communes.implode()))
-    starts = places.origins(cells, communes, tables.read("referentiel__implantations"))
-    zones = Zones.of(tables.read("territories__appartenance"))
-    return people(starts, cells, tables.read("territories__contexte"), zones)
 
 
 def _ways(workspace: Workspace, everybody: People, base: Base) -> Ways:

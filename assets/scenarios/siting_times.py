@@ -9,32 +9,25 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.spatial import cKDTree
 
 from assets.access import places
 from assets.access.network.bounded import reach
 from assets.access.network.k_nearest import k_nearest
-from assets.access.network.profile import profiles
 from assets.access.network.snap import Places
-from assets.access.networks import graphs_of
-from assets.access.places import metres
+from assets.access.places import door_metres
 from assets.access.settings import settings
-from assets.access.tables import ROADS
 from assets.access.times import seconds_of
+from assets.scenarios.region import roads_of
 from assets.scenarios.siting.problem import Problem
 from assets.scenarios.siting_settings import settings as siting_settings
 from assets.tension.crow import MEASURE as CROW
-from assets.tension.crow import plane, straight_pairs
+from assets.tension.crow import plane, straight_nearest, straight_pairs
 from assets.tension.pairs import Bools, Floats, Ints, Pairs
 from assets.tension.people import POPULATION, People
 from assets.tension.travel import MEASURE as ROAD
 from pipeline.foundations.crs import epsg_expr
-from pipeline.foundations.errors import WrongUse
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
-
-#: Projected systems are set much farther apart than this in the plane of `tension.crow`.
-_APART_M = 1e7
 
 
 class Ways(Protocol):
@@ -66,19 +59,11 @@ class RoadWays:
     mesure = ROAD
 
     def __init__(self, workspace: Workspace, people: People) -> None:
-        starts = people.frame.with_columns(pl.lit("").alias("type_origine")).select(places.ORIGIN_SCHEMA.names())
         reporter().step("implantation : réseau routier")
-        graphs = graphs_of(workspace, ROADS, settings().mode)
-        found = places.territories(starts, pl.DataFrame(schema=places.COUNTER_SCHEMA), graphs, profiles())
-        graph, homes, attacher = found[0].graph, found[0].homes, found[0].attacher
-        if len(found) != 1 or graph is None or homes is None or attacher is None:
-            raise WrongUse(
-                "siting by road",
-                expected="a territory in one projected system, with roads",
-                found=f"{len(found)} systems, {len(graphs)} road networks",
-                remedy="csp roads import FILE",
-            )
-        self._graph, self._homes, self._attacher, self._epsg = graph, homes, attacher, found[0].epsg
+        found = roads_of(workspace, people, pl.DataFrame(schema=places.COUNTER_SCHEMA))
+        if found.graph is None or found.homes is None or found.attacher is None:
+            raise ValueError("a territory without roads")
+        self._graph, self._homes, self._attacher, self._epsg = found.graph, found.homes, found.attacher, found.epsg
 
     @property
     def placed(self) -> Bools:
@@ -110,7 +95,7 @@ class RoadWays:
         return Pairs(home, door, seconds, self._homes.number, doors.number)
 
     def _doors(self, frame: pl.DataFrame) -> Places:
-        xy = metres(frame, self._epsg)
+        xy = door_metres(frame, self._epsg)
         xy[
             (frame.select(epsg_expr(pl.col("code_departement"))).to_series() != self._epsg).fill_null(True).to_numpy()
         ] = np.nan
@@ -140,13 +125,10 @@ class CrowWays:
         seconds = np.full(len(self._from), np.inf)
         row = np.full(len(self._from), -1, dtype=np.int32)
         to, known = plane(frame), self.placed
-        rows = np.flatnonzero(np.isfinite(to).all(axis=1))
-        if not len(rows) or not known.any():
-            return seconds, row
-        distance, found = cKDTree(to[rows]).query(self._from[known])
-        near = distance < _APART_M  # of the same projected system
-        seconds[known] = np.where(near, np.rint(distance * self._s_per_m), np.inf)
-        row[known] = np.where(near, rows[found], -1)
+        rows = np.append(np.flatnonzero(np.isfinite(to).all(axis=1)), -1)
+        metres_to, found = straight_nearest(self._from[known], to[rows[:-1]])
+        seconds[known] = np.rint(metres_to[:, 0] * self._s_per_m)
+        row[known] = rows[found[:, 0]]
         return seconds, row
 
     def pairs(self, frame: pl.DataFrame, below_s: Floats) -> Pairs:

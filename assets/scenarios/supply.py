@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import polars as pl
-import shapely
 from rapidfuzz import process
 
 from assets.access.places import COUNTER_SCHEMA, HELD_ALL_WEEK
@@ -26,6 +24,7 @@ from assets.scenarios.edits import (
     Scenario,
     Tour,
 )
+from assets.scenarios.outlines import Outlines
 from pipeline.foundations.errors import WrongUse
 
 Row = dict[str, Any]
@@ -156,10 +155,7 @@ class _Site:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        outlined = ground.communes.filter(pl.col("geometrie").is_not_null())
-        self._codes = outlined.select("code", "nom", "departement").rows()
-        self._outlines = shapely.from_wkb(outlined["geometrie"].to_numpy())
-        self._tree = shapely.STRtree(self._outlines)
+        self._outlines = Outlines(ground.communes)
 
     @staticmethod
     def row(ident: str, typology: str, kind: str, hours: str | None, name: str | None) -> Row:
@@ -208,20 +204,20 @@ class _Site:
             point, lieu = (place.longitude, place.latitude), None
         if point[0] is None:
             raise _refused(rank, "a place that has a position", "one that nobody placed", "give coordinates")
-        spot = shapely.Point(point)
-        held = self._tree.query(spot, predicate="intersects")
-        if not len(held):
-            far = self._codes[int(self._tree.nearest(spot))]
+        communes = self._outlines.communes
+        held = int(self._outlines.at([point[0]], [point[1]])[0])
+        if held < 0:
+            far = communes.row(self._outlines.nearest(*point), named=True)
             found = f"{point[0]:g}, {point[1]:g}, in none (at sea, abroad, or longitude and latitude swapped)"
-            raise _refused(rank, "a place in a commune", found, f"the nearest commune is {far[1]} ({far[0]})")
-        code, name, departement = self._codes[int(np.min(held))]
+            raise _refused(rank, "a place in a commune", found, f"the nearest commune is {far['nom']} ({far['code']})")
+        commune = communes.row(held, named=True)
         return {
             "longitude": float(point[0]),
             "latitude": float(point[1]),
-            "code_insee": code,
-            "code_departement": departement,
+            "code_insee": commune["code"],
+            "code_departement": commune["departement"],
             "lieu_id": lieu,
-            "_ou": f"{name} ({code})",
+            "_ou": f"{commune['nom']} ({commune['code']})",
         }
 
     def _became(self, ident: str) -> str:

@@ -16,9 +16,9 @@ from numba import njit
 from pydantic import Field, model_validator
 
 from assets.referentiel.typology import typologies
-from assets.tension.config import Strict, load
 from assets.tension.decay import Minutes, seconds
 from assets.tension.pairs import Bools, Floats, Pairs
+from pipeline.foundations.declared import Strict, load
 from pipeline.foundations.errors import WrongUse
 
 _FILE = Path(__file__).with_name("paniers.yml")

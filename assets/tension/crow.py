@@ -54,10 +54,10 @@ class CrowTimes:
         outside = np.zeros(self.people.number, dtype=np.bool_)
         if not len(rows) or not self._known.any():
             return seconds, outside
-        distance, found = cKDTree(self._to[rows]).query(self._from[self._known], workers=-1)
-        chosen = rows[found]
-        near = distance < _APART_M / 2
-        seconds[self._known] = np.where(near, np.rint(distance * self._s_per_m), np.nan)
+        metres_to, found = straight_nearest(self._from[self._known], self._to[rows])
+        chosen = rows[found[:, 0]]
+        near = found[:, 0] >= 0
+        seconds[self._known] = np.where(near, np.rint(metres_to[:, 0] * self._s_per_m), np.nan)
         outside[self._known] = near & (self._of_counter[chosen] != self._of_origin[self._known])
         communes = self._counters["code_insee"]
         unplaced = communes.filter(pl.Series(mine & ~self._placed)).unique()
@@ -85,6 +85,20 @@ def plane(frame: pl.DataFrame) -> Floats:
         here = (systems == epsg).fill_null(False)
         xy[here.to_numpy()] = metres(frame.filter(here), epsg) + epsg * _APART_M
     return xy
+
+
+def straight_nearest(origin_xy: Floats, place_xy: Floats, k: int = 1) -> tuple[Floats, Ints]:
+    """The k nearest places of each origin, all on the plane: metres, inf without one, and rows, -1 without; (n, k).
+
+    Args:
+        origin_xy: (n, 2) known positions. place_xy: (p, 2) known positions.
+    """
+    if not len(origin_xy) or not len(place_xy):
+        return np.full((len(origin_xy), k), np.inf), np.full((len(origin_xy), k), -1, dtype=np.int32)
+    distance, found = cKDTree(place_xy).query(origin_xy, k=list(range(1, k + 1)), workers=-1)
+    # Beyond half of what sets them apart, it is of another projected system; or there are fewer than k places.
+    near = distance < _APART_M / 2
+    return np.where(near, distance, np.inf), np.where(near, found, -1).astype(np.int32)
 
 
 def straight_pairs(origin_xy: Floats, counter_xy: Floats, s_per_m: float, limit_s: int) -> Pairs:

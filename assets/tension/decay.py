@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from assets.tension.config import Strict
 from assets.tension.pairs import Floats
+from pipeline.foundations.declared import Strict
 
 Minutes = Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)]
 

@@ -55,22 +55,22 @@ def tension_rows(
     cases = [component_ranks(indicator_ranks(whole(v), scheme, "national"), scheme) for v in (supply, *variants)]
     ranked = table["tension_national"].is_not_null()
     sure = robustness(cases, ranked.to_numpy(), scheme)
-    place = pl.col("tension_national").rank("min", descending=True).cast(pl.Int64).alias("rang_national")
-    table = table.with_columns(
-        place,
-        pl.col("tension_classe")
-        .rank("min", descending=True)
-        .over("classe_densite")
-        .cast(pl.Int64)
-        .alias("rang_classe"),
-        *(reasons(table, scheme, reference) for reference in REFERENCES),
-    )
+    table = table.with_columns(*places(), *(reasons(table, scheme, reference) for reference in REFERENCES))
     named = {f"{c.code}_{r}": f"composante_{c.code.lower()}_{r}" for c in scheme.composantes for r in REFERENCES}
     wide = pl.concat([table.rename(named), sure], how="horizontal")
     real = [name for name, kind in wide.schema.items() if kind == pl.Float64 or kind == pl.Float32]
     first = supply.select("niveau", "mesure").row(0) if supply.height else ("", "")
     return wide.with_columns(pl.col(real).cast(pl.Float64).round(4)).select(
         pl.lit(first[0]).alias("niveau"), "territoire", pl.lit(first[1]).alias("mesure"), pl.exclude("territoire")
+    )
+
+
+def places() -> tuple[pl.Expr, pl.Expr]:
+    """`rang_national, rang_classe`: 1 for the most tense of all, of its density class; equal ones share the first."""
+    national, of_class = (pl.col(f"tension_{r}").rank("min", descending=True) for r in ("national", "classe"))
+    return (
+        national.cast(pl.Int64).alias("rang_national"),
+        of_class.over("classe_densite").cast(pl.Int64).alias("rang_classe"),
     )
 
 

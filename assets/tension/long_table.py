@@ -13,8 +13,8 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from assets.referentiel.typology import typologies
-from assets.tension.config import Strict, load
 from assets.tension.travel import MEASURE as ROAD
+from pipeline.foundations.declared import Strict, load
 from quality.contract import all_contracts
 
 _FILE = Path(__file__).with_name("indicateurs.yml")

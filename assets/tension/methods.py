@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from assets.access.settings import settings
 from assets.referentiel.typology import typologies
-from assets.tension.config import Strict, load
 from assets.tension.decay import Decay, Minutes
+from pipeline.foundations.declared import Strict, load
 from quality.contract import all_contracts
 
 _FILE = Path(__file__).with_name("methodes.yml")

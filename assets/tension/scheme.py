@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from assets.referentiel.typology import typologies
-from assets.tension.config import Strict, load
 from assets.tension.decay import Minutes
 from assets.tension.pairs import Bools, Floats
+from pipeline.foundations.declared import Strict, load
 
 _FILE = Path(__file__).with_name("tension.yml")
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from assets.access import places
 from assets.access.settings import settings
-from assets.access.tables import COUNTERS, PAIRS, TIMES
+from assets.access.tables import COUNTERS
 from assets.referentiel.typology import typologies
 from assets.tension.basket_rows import Kept, basket_rows
 from assets.tension.baskets import baskets
@@ -42,7 +42,7 @@ from assets.tension.tables import (
     SUPPLY,
     TENSION,
 )
-from assets.tension.travel import RoadTimes
+from assets.tension.travel import RoadTimes, read_pairs, read_times
 from assets.tension.zones import Zones
 from assets.territories.grid import CELLS
 from assets.territories.levels import COMMUNE
@@ -56,8 +56,6 @@ _AT_ONCE = 2
 NO_MEASURE = "sans objet"
 #: The method of the index and of equity: minutes of counter a week for 100 potential users.
 MINUTES = "minutes_pour_100"
-_OF_TIMES = ("origine_id", "typologie", "temps_route_s", "statut", "hors_departement")
-_OF_PAIRS = ("origine_id", "point_accueil_id", "temps_route_s")
 
 
 @dataclass
@@ -140,14 +138,10 @@ def _sources(
         yield CrowTimes(everybody, counters, settings().vol_oiseau, settings().couples_max_min * 60)
     if on_roads.any():
         # A row group at a time is not worth it: a département fits, and rows are turned into arrays at once.
-        times = (_columns(tables, TIMES, d, _OF_TIMES) for d in sorted(measured))
-        pairs = (_columns(tables, PAIRS, d, _OF_PAIRS) for d in sorted(measured))
+        times = (read_times(tables, d) for d in sorted(measured))
+        pairs = (read_pairs(tables, d) for d in sorted(measured))
         reporter().step("indicateurs : lecture des temps par la route")
         yield RoadTimes(everybody.chosen(on_roads), counters, typologies().labels, times, pairs)
-
-
-def _columns(tables: TableStore, name: str, departement: str, columns: Sequence[str]) -> pl.DataFrame:
-    return pl.read_parquet(tables.path(name, departement), columns=list(columns), hive_partitioning=False)
 
 
 def _measure(found: Found, source: Source, scope: Scope, counters: pl.DataFrame) -> list[pl.DataFrame]:

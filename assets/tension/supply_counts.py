@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from assets.referentiel.hours import weekly_hours
-from assets.territories.levels import COMMUNE, FRANCE, LEVELS
+from assets.territories.levels import COMMUNE, COUNTRY, FRANCE, LEVELS
 
 #: Share of the implantations whose hours must be known for their mean to be said.
 KNOWN_MIN = 0.5
@@ -46,7 +46,7 @@ def supply_table(
     every = pl.DataFrame({"typologie": [t for t in typologies if t in given]}, schema={"typologie": pl.String})
     parts = []
     for niveau, column in [*LEVELS.items(), (FRANCE, None)]:
-        territory = pl.col(column) if column else pl.lit("FR")
+        territory = pl.col(column) if column else pl.lit(COUNTRY)
         counts = (
             placed.select(territory.alias("territoire"), "typologie", "type_structure", "_h")
             .drop_nulls("territoire")

@@ -15,14 +15,30 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
+from assets.access.tables import PAIRS, TIMES
 from assets.access.times_table import NO_WAY
 from assets.tension.pairs import Bools, Floats, Ints, Longs, Pairs
 from assets.tension.people import People
 from pipeline.foundations.errors import CspError
+from pipeline.foundations.tables import TableStore
 
 MEASURE = "route"
 _NO_WAY, _UNKNOWN = -1, -2
 _READ = 5_000_000  # pairs at a time
+
+
+def read_times(tables: TableStore, departement: str) -> pl.DataFrame:
+    """What `RoadTimes` takes of `access__temps`."""
+    columns = ["origine_id", "typologie", "temps_route_s", "statut", "hors_departement"]
+    return pl.read_parquet(tables.path(TIMES, departement), columns=columns, hive_partitioning=False)
+
+
+def read_pairs(tables: TableStore, departement: str, counters: pl.Series | None = None) -> pl.DataFrame:
+    """What `RoadTimes` takes of `access__couples`; with `counters` (ids), the pairs with those only."""
+    rows = pl.scan_parquet(tables.path(PAIRS, departement), hive_partitioning=False)
+    if counters is not None:
+        rows = rows.filter(pl.col("point_accueil_id").is_in(counters.implode()))
+    return rows.select("origine_id", "point_accueil_id", "temps_route_s").collect()
 
 
 class RoadTimes:

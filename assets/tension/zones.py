@@ -13,7 +13,7 @@ from numba import njit
 from scipy.sparse import csr_matrix
 
 from assets.tension.pairs import Floats, Ints
-from assets.territories.levels import FRANCE, LEVELS
+from assets.territories.levels import COUNTRY, FRANCE, LEVELS
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Zones:
             rank = pl.Series(range(len(codes)), dtype=pl.Int32)
             rows = frame[column].replace_strict(codes, rank, default=-1, return_dtype=pl.Int32)
             levels.append(Level(niveau, codes.rename("territoire"), rows.to_numpy().astype(np.int32)))
-        country = pl.Series("territoire", ["FR"], dtype=pl.String)
+        country = pl.Series("territoire", [COUNTRY], dtype=pl.String)
         levels.append(Level(FRANCE, country, np.zeros(frame.height, dtype=np.int32)))
         return cls(frame["code"], tuple(levels))
 

@@ -13,9 +13,9 @@ from assets.territories.aggregate import indicators_of_zones
 from assets.territories.context import Pairs, indicators_of_communes
 from assets.territories.figures import Figure
 from assets.territories.indicators import CELLS, QUARTERS, Settings
-from assets.territories.levels import FRANCE
+from assets.territories.levels import COUNTRY, FRANCE
 from assets.territories.quarters import quarters
-from assets.territories.zones import COUNTRY, Origin, members, membership, zones
+from assets.territories.zones import Origin, members, membership, zones
 from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.tables import TableStore
 from quality.contract import all_contracts

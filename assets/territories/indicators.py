@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from pipeline.foundations.declared import Strict, load
 from pipeline.foundations.errors import WrongUse
 from quality.contract import all_contracts
 from sources.contexte.mapping import options_of
@@ -29,11 +29,7 @@ Reference = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
 Signed = Annotated[str, Field(pattern=r"^-?[a-z0-9_]+\.[a-z0-9_]+$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Ratio(_Strict):
+class Ratio(Strict):
     """Σ `numerateur` / Σ `denominateur`; Σ `numerateur` alone is a count. `poids` weighs instead of the denominator."""
 
     numerateur: tuple[Signed, ...] = Field(min_length=1)
@@ -53,7 +49,7 @@ class Ratio(_Strict):
         return tuple(dict.fromkeys([*own, *([self.poids] if self.poids else [])]))
 
 
-class Mean(_Strict):
+class Mean(Strict):
     """A value published as it is, and what weighs it."""
 
     valeur: Reference
@@ -65,7 +61,7 @@ class Mean(_Strict):
         return (self.valeur, self.poids)
 
 
-class Among(_Strict):
+class Among(Strict):
     """Whether a zoning is one of these words: 1 or 0 for a commune, hence a share of communes above."""
 
     mesure: Reference
@@ -77,7 +73,7 @@ class Among(_Strict):
         return (self.mesure,)
 
 
-class Objects(_Strict):
+class Objects(Strict):
     """How many distinct objects touch a territory."""
 
     objets: Literal["qpv"]
@@ -91,7 +87,7 @@ class Objects(_Strict):
 Formula = Ratio | Mean | Among | Objects
 
 
-class Indicator(_Strict):
+class Indicator(Strict):
     """One indicator: what people read of it, and its formulas by preference."""
 
     code: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -114,7 +110,7 @@ class Indicator(_Strict):
         return self
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """`contexte.yml`."""
 
     densites: dict[str, str]
@@ -154,10 +150,7 @@ def load_settings(path: Path = _FILE) -> Settings:
     Raises:
         WrongUse: not YAML, not of this shape, or a measure that no source declares.
     """
-    try:
-        found = Settings.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise WrongUse(str(path), expected="indicators of context", found=str(error), remedy="fix the file") from error
+    found = load(Settings, path)
     known = _known_measures()
     if unknown := [r for r in found.references if r.partition(".")[2] not in known.get(r.partition(".")[0], ())]:
         raise WrongUse(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 COMMUNE, FRANCE = "commune", "france"
+#: Code of the country, at level `france`.
+COUNTRY = "FR"
 #: Column of `territories__appartenance` that names the territory of each level; the country holds every commune.
 LEVELS: Mapping[str, str] = {
     COMMUNE: "code",

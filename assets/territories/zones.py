@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from assets.territories.figures import Figure
-from assets.territories.levels import COMMUNE, FRANCE, LEVELS
-
-COUNTRY = "FR"
+from assets.territories.levels import COMMUNE, COUNTRY, FRANCE, LEVELS
 
 
 @dataclass(frozen=True)

@@ -5,26 +5,22 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from pipeline.foundations.errors import WrongUse
+from pipeline.foundations import declared
+from pipeline.foundations.declared import Strict
 
 _FILE = Path(__file__).with_name("formats.yml")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Standard(_Strict):
+class Standard(Strict):
     """A specification a file follows."""
 
     titre: str
     url: str
 
 
-class Format(_Strict):
+class Format(Strict):
     """One kind of file: how it is called, how it is opened, and its names in the registers of media types."""
 
     motif: str
@@ -48,16 +44,7 @@ def load(path: Path = _FILE) -> tuple[Format, ...]:
     Raises:
         WrongUse: not YAML, or not a list of formats; every fault is listed.
     """
-    try:
-        found = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-        return TypeAdapter(tuple[Format, ...]).validate_python(found)
-    except (OSError, yaml.YAMLError) as error:
-        raise WrongUse(str(path), expected="YAML", found=str(error), remedy="fix the file") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise WrongUse(
-            str(path), expected="what outputs.metadata.formats declares", found=faults, remedy="fix it"
-        ) from error
+    return declared.load(tuple[Format, ...], path)
 
 
 @cache

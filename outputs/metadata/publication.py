@@ -6,28 +6,24 @@ from pathlib import Path
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from pipeline.foundations.errors import WrongUse
+from pipeline.foundations import declared
+from pipeline.foundations.declared import Strict
 
 _FILE = Path(__file__).with_name("publication.yml")
 _WEB = r"^https?://[^\s<>\"]+[^\s<>\"/]$"
 _PAGE = r"^https?://[^\s<>\"]+$"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Publisher(_Strict):
+class Publisher(Strict):
     """The organisation that publishes; null while nobody has said."""
 
     nom: str | None
     page: str | None = Field(pattern=_PAGE)
 
 
-class Contact(_Strict):
+class Contact(Strict):
     """The service that answers; a service, not a person."""
 
     nom: str | None
@@ -35,21 +31,21 @@ class Contact(_Strict):
     page: str | None = Field(pattern=_PAGE)
 
 
-class Audience(_Strict):
+class Audience(Strict):
     """Who reads the release, and what for."""
 
     qui: str
     pour: str
 
 
-class InspireTheme(_Strict):
+class InspireTheme(Strict):
     """A theme of the INSPIRE register."""
 
     libelle: str
     uri: str = Field(pattern=r"^http://inspire\.ec\.europa\.eu/theme/[a-z]+$")
 
 
-class Themes(_Strict):
+class Themes(Strict):
     """Themes, in the vocabulary of each catalogue."""
 
     europeens: tuple[str, ...] = Field(min_length=1)
@@ -57,7 +53,7 @@ class Themes(_Strict):
     iso: tuple[str, ...] = Field(min_length=1)
 
 
-class LicenceText(_Strict):
+class LicenceText(Strict):
     """A licence by its title, its text and its SPDX identifier."""
 
     titre: str
@@ -65,7 +61,7 @@ class LicenceText(_Strict):
     spdx: str
 
 
-class Publication(_Strict):
+class Publication(Strict):
     """The whole file."""
 
     identifiant: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -119,15 +115,7 @@ def load(path: Path = _FILE) -> Publication:
     Raises:
         WrongUse: not YAML, or not a declaration; every fault is listed.
     """
-    try:
-        return Publication.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
-    except (OSError, yaml.YAMLError) as error:
-        raise WrongUse(str(path), expected="YAML", found=str(error), remedy="fix the file") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise WrongUse(
-            str(path), expected="what outputs.metadata.publication declares", found=faults, remedy="fix it"
-        ) from error
+    return declared.load(Publication, path)
 
 
 @cache

@@ -13,10 +13,11 @@ from string import Formatter
 from typing import Literal, Self
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from outputs.publish.criteres import FREQUENCIES
+from pipeline.foundations import declared
+from pipeline.foundations.declared import Strict
 from pipeline.foundations.errors import WrongUse
 
 _FILE = Path(__file__).with_name("ressources.yml")
@@ -27,11 +28,7 @@ _OF_THE_DATASET = frozenset(
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*\.[A-Za-z0-9]+$"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DatasetText(_Strict):
+class DatasetText(Strict):
     """What the dataset says of itself. Titles and descriptions are templates."""
 
     identifiant: str = Field(pattern=r"^[a-z0-9-]+$")  # how the dataset is found again on any site
@@ -56,7 +53,7 @@ class DatasetText(_Strict):
         return value
 
 
-class Rule(_Strict):
+class Rule(Strict):
     """Files published in one way. The first rule whose `motif` a path matches is the one it follows."""
 
     motif: str = Field(description="path in the release; `*` stands for anything, folders included")
@@ -85,7 +82,7 @@ class Rule(_Strict):
         return self
 
 
-class Declaration(_Strict):
+class Declaration(Strict):
     """The whole file."""
 
     jeu: DatasetText
@@ -137,15 +134,7 @@ def load(path: Path = _FILE) -> Declaration:
     Raises:
         WrongUse: not YAML, or not a declaration; every fault is listed.
     """
-    try:
-        return Declaration.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
-    except (OSError, yaml.YAMLError) as error:
-        raise WrongUse(str(path), expected="YAML", found=str(error), remedy="fix the file") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise WrongUse(
-            str(path), expected="what outputs.publish.ressources declares", found=faults, remedy="fix it"
-        ) from error
+    return declared.load(Declaration, path)
 
 
 @cache

@@ -6,27 +6,23 @@ Only what is shown; where the values come from is `content`'s.
 from functools import cache
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from outputs.sheet.territory import LEVELS
+from pipeline.foundations.declared import Strict, load
 from pipeline.foundations.errors import WrongUse
 
 _FILE = Path(__file__).with_name("fiche.yml")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Reference(_Strict):
+class Reference(Strict):
     """The typology of the map and of the essentials, and how a sentence names it."""
 
     typologie: str
     avec_article: str
 
 
-class Figure(_Strict):
+class Figure(Strict):
     """One key figure. `compare`: it can be set beside that of another territory."""
 
     indicateur: str
@@ -35,7 +31,7 @@ class Figure(_Strict):
     compare: bool = True
 
 
-class Sizes(_Strict):
+class Sizes(Strict):
     """What fits the sheets of one level: pages at most, and rows of each list."""
 
     pages: int = Field(ge=1)
@@ -44,7 +40,7 @@ class Sizes(_Strict):
     lieux: int = Field(ge=1)
 
 
-class Scheme(_Strict):
+class Scheme(Strict):
     """`fiche.yml`."""
 
     reference: Reference
@@ -81,13 +77,7 @@ def load_scheme(path: Path) -> Scheme:
     Raises:
         WrongUse: not YAML, or not of this shape; every fault is listed.
     """
-    try:
-        found = Scheme.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WrongUse(str(path), expected="readable YAML", found=str(error), remedy="fix the file") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise WrongUse(str(path), expected=f"the shape of {_FILE.name}", found=faults, remedy="fix it") from error
+    found = load(Scheme, path)
     wanted = (
         ("listes", set(LEVELS) ^ set(found.listes), "every level, and no other"),
         ("reference", {found.reference.typologie} - set(found.services), "one of `services`"),

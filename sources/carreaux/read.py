@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from pipeline.foundations.errors import SourceUnreadable, WrongUse
+from pipeline.foundations.errors import SourceUnreadable
 from pipeline.foundations.issues import IssueLog
 from sources.carreaux.faults import Faults
 from sources.carreaux.inspire import TERRITORIES, cell_id, corner, in_territory
@@ -104,7 +104,7 @@ def read(files: Mapping[str, Path], spec: SourceSpec) -> ReadResult:
         WrongUse: options this reader does not understand.
         SourceUnreadable: no file, no cell, a damaged or too large archive, a missing column, another grid.
     """
-    options = _options(spec)
+    options = spec.options_as(GridOptions)
     issues = IssueLog(spec.id)
     faults = Faults(issues)
     parts: list[pl.DataFrame] = []
@@ -139,18 +139,6 @@ def read(files: Mapping[str, Path], spec: SourceSpec) -> ReadResult:
         generation=", ".join(generations),
         millesime=", ".join(vintages) or None,
     )
-
-
-def _options(spec: SourceSpec) -> GridOptions:
-    try:
-        return GridOptions.model_validate(spec.options)
-    except ValidationError as error:
-        raise WrongUse(
-            f"source {spec.id}: options",
-            expected="options that follow sources.carreaux.read.GridOptions",
-            found="; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
-            remedy="fix the list's file",
-        ) from error
 
 
 def _unreadable(spec: SourceSpec, expected: str, found: str) -> SourceUnreadable:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.foundations.errors import SourceUnreadable, WrongUse
+from pipeline.foundations.errors import SourceUnreadable
 from sources.spec import SourceSpec
 
 #: Level of a territory whose codes are those of communes, to be brought to the current geography.
@@ -121,15 +121,7 @@ def options_of(spec: SourceSpec) -> ListOptions:
     Raises:
         WrongUse: they do not follow `ListOptions`; every fault is told.
     """
-    try:
-        return ListOptions.model_validate(spec.options)
-    except ValidationError as error:
-        raise WrongUse(
-            f"source {spec.id}: options",
-            expected="options that follow sources.contexte.mapping.ListOptions",
-            found="; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
-            remedy="fix the list's file; sources/contexte/README.md explains each key",
-        ) from error
+    return spec.options_as(ListOptions)
 
 
 @dataclass(frozen=True)

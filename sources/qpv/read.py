@@ -21,14 +21,14 @@ import numpy.typing as npt
 import polars as pl
 import pyogrio
 import shapely
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from pipeline.foundations.archives import open_single
 from pipeline.foundations.codes import COMMUNE_PATTERN
 from pipeline.foundations.crs import Floats, unproject
-from pipeline.foundations.errors import SourceUnreadable, WrongUse
+from pipeline.foundations.errors import SourceUnreadable
 from pipeline.foundations.issues import IssueLog
 from pipeline.foundations.text import clean
 from sources.reading import ReadResult, check_columns
@@ -85,7 +85,7 @@ def read(files: Mapping[str, Path], spec: SourceSpec) -> ReadResult:
         WrongUse: options this reader does not understand.
         SourceUnreadable: damaged or too large, not polygons of that kind, a property missing, an unknown projection.
     """
-    options = _options(spec)
+    options = spec.options_as(QpvOptions)
     log = IssueLog(spec.id)
     parts, count, latest = [pl.DataFrame(schema=SCHEMA)], 0, ""
     for resource in spec.resources:
@@ -105,18 +105,6 @@ def read(files: Mapping[str, Path], spec: SourceSpec) -> ReadResult:
     )
     kept = frame.unique("code", keep="first", maintain_order=True).sort("code")
     return ReadResult({"qpv": kept}, log.frame(), count, millesime=latest or None)
-
-
-def _options(spec: SourceSpec) -> QpvOptions:
-    try:
-        return QpvOptions.model_validate(spec.options)
-    except ValidationError as error:
-        raise WrongUse(
-            f"source {spec.id}: options",
-            expected="options that follow sources.qpv.read.QpvOptions",
-            found="; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
-            remedy="fix source.yml",
-        ) from error
 
 
 def _unreadable(spec: SourceSpec, expected: str, found: str) -> SourceUnreadable:

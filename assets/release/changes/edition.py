@@ -87,7 +87,7 @@ class Edition:
         """Some columns of a table; no rows when the edition does not publish it."""
         if table not in self.tables:
             return pl.DataFrame(schema=schema)
-        return self.state(table).rows.select(schema.keys()).collect().cast(dict(schema))  # type: ignore[arg-type]
+        return self.state(table).rows.select(schema.keys()).collect().cast(pl.Schema(schema))
 
     def _path(self, table: str) -> Path:
         return layout.geoparquet(self.folder, self.tables[table].layer)

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from pipeline.foundations.errors import WrongUse
+from pipeline.foundations.declared import Strict, load
 
 OFFRE, CORRECTION, GEOGRAPHY = "offre", "correction", "référentiel géographique"
 POPULATION, ROADS, METHOD, SOURCE, PERIMETER = "population", "réseau", "méthode", "source", "périmètre"
@@ -18,14 +17,9 @@ REASONS = (OFFRE, CORRECTION, GEOGRAPHY, POPULATION, ROADS, SOURCE, METHOD, PERI
 
 _Family = Literal["offre", "correction", "référentiel géographique", "population", "réseau", "source"]
 _HERE = Path(__file__).parent
-_M = TypeVar("_M", bound=BaseModel)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Hours(_Strict):
+class Hours(Strict):
     """The text hours are drawn from, the columns where they are once read, and those that measure them."""
 
     texte: str
@@ -33,7 +27,7 @@ class Hours(_Strict):
     mesures: tuple[str, ...]
 
 
-class Departure(_Strict):
+class Departure(Strict):
     """How a table says that people start from the mairie of their commune."""
 
     colonnes: tuple[str, ...]
@@ -41,7 +35,7 @@ class Departure(_Strict):
     typologie: str
 
 
-class ReasonSettings(_Strict):
+class ReasonSettings(Strict):
     """`raisons.yml`: see its comments."""
 
     sans_detail: Mapping[str, str]
@@ -61,7 +55,7 @@ class ReasonSettings(_Strict):
     depart: Departure
 
 
-class NoteSettings(_Strict):
+class NoteSettings(Strict):
     """`notes.yml`: see its comments."""
 
     lignes: int = Field(gt=0)
@@ -77,13 +71,13 @@ class NoteSettings(_Strict):
 @cache
 def reason_settings() -> ReasonSettings:
     """The project's `raisons.yml`."""
-    return _load(_HERE / "raisons.yml", ReasonSettings)
+    return load(ReasonSettings, _HERE / "raisons.yml")
 
 
 @cache
 def note_settings() -> NoteSettings:
     """The project's `notes.yml`."""
-    return _load(_HERE / "notes.yml", NoteSettings)
+    return load(NoteSettings, _HERE / "notes.yml")
 
 
 def load_reason_settings(path: Path) -> ReasonSettings:
@@ -92,14 +86,4 @@ def load_reason_settings(path: Path) -> ReasonSettings:
     Raises:
         WrongUse: not YAML, or not of that form; every fault is listed.
     """
-    return _load(path, ReasonSettings)
-
-
-def _load(path: Path, model: type[_M]) -> _M:
-    try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise WrongUse(str(path), expected="a readable YAML file", found=str(error), remedy="fix the file") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise WrongUse(str(path), expected="the settings of the diff", found=faults, remedy="fix the file") from error
+    return load(ReasonSettings, path)

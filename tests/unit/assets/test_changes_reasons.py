@@ -455,11 +455,11 @@ def test_every_line_has_a_reason_of_the_list_and_keys_are_unique(two):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- rien", "expected the settings of the diff; found : Input should be"),
+        ("- rien", "expected the shape of bad_raisons.yml; found : Input should be"),
         ("lignes_max: 0", "lignes_max: Input should be greater than 0"),
         ("familles: {météo: [x]}", "familles.météo"),
         ("inconnu: 1", "inconnu: Extra inputs are not permitted"),
-        ("a: [", "a readable YAML file"),
+        ("a: [", "readable YAML"),
     ],
 )
 def test_bad_settings_are_explained(tmp_path, text, message):

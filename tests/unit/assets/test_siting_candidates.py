@@ -55,7 +55,7 @@ def test_a_list_is_read(name):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("bad_colonnes.csv", "the columns nom, longitude, latitude; found nom,lon,lat"),
+        ("bad_colonnes.csv", "the columns nom, longitude, latitude; found nom, lon, lat"),
         ("bad_nombres.csv", "point 1, longitude: .*point 2, nom: .*point 2, latitude: "),
         ("bad_en_mer.csv", r"points in a commune; found Phare \(12, 40\)"),
         ("bad_vide.csv", "one point at least"),

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from assets.access import tables as access
-from assets.tension.config import load
 from assets.tension.long_table import LongTable, indicator_rows, long_table
 from assets.tension.references import reference_rows
 from assets.tension.supply_counts import supply_table
 from assets.tension.tables import INPUTS, digests, measured_departements
 from assets.territories.levels import LEVELS
+from pipeline.foundations.declared import load
 from pipeline.foundations.errors import CspError, WrongUse
 from pipeline.foundations.tables import TableStore
 from quality.contract import all_contracts

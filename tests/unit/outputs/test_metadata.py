@@ -26,7 +26,7 @@ from quality.contract import all_contracts
         ("publication_lien", "diffuseur.page: String should match pattern"),
         ("publication_courriel", "contact.courriel: String should match pattern"),
         ("publication_cle", "editeur: Extra inputs are not permitted"),
-        ("publication_yaml", "expected YAML; found while parsing a flow sequence"),
+        ("publication_yaml", "expected readable YAML; found while parsing a flow sequence"),
         ("formats_role", "0.role: Input should be 'données', 'documents', 'fiches' or 'interne'"),
         ("formats_media", "0.media: String should match pattern"),
     ],

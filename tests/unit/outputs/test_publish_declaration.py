@@ -39,7 +39,7 @@ class TestTheDeclaration:
             ("bad_chemin", "ressources.0.nom: String should match pattern"),
             ("bad_archive", "an archive is made when publishing"),
             ("bad_vide", "ressources: Tuple should have at least 1 item"),
-            ("bad_yaml", "expected YAML"),
+            ("bad_yaml", "expected readable YAML"),
         ],
     )
     def test_that_is_wrong_says_where(self, fixtures, name, message):

@@ -7,7 +7,8 @@ import pytest
 
 from assets.referentiel.typology import typologies
 from outputs import style
-from outputs.style import LayerStyle, load, look, look_of
+from outputs.style import LayerStyle, look, look_of
+from pipeline.foundations.declared import load
 from pipeline.foundations.errors import WrongUse
 from quality.contract import all_contracts
 
@@ -28,7 +29,7 @@ HERE = Path(style.__file__).parent
 def test_a_wrong_declaration_is_explained(fixtures, name, message):
     path = fixtures / "style" / f"{name}.yml"
     with pytest.raises(WrongUse, match=message) as caught:
-        load(path, LayerStyle)
+        load(LayerStyle, path)
     assert name in str(caught.value)
 
 
