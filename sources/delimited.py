@@ -14,6 +14,7 @@ from pipeline.foundations.issues import IssueLog
 
 _BLOCK = 1 << 20  # bytes read at a time
 _MAX_LINE = 4 << 20  # characters; a longer line is not a CSV line
+_MAX_CELL = 128 << 10  # characters; a longer cell is a quote that never closed
 
 _REMEDY = "look at the snapshot: the producer changed its format, or the download is not the file"
 
@@ -96,6 +97,8 @@ def read_table(chunks: Iterator[str], subject: str, issues: IssueLog, *, separat
 def _rows(
     lines: Iterator[str], header: tuple[str, ...], separator: str, subject: str, issues: IssueLog
 ) -> Iterator[dict[str, str]]:
+    # The limit is the whole process's: other libraries lift it.
+    csv.field_size_limit(_MAX_CELL)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     try:
         for row in reader:

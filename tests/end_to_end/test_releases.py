@@ -1,6 +1,7 @@
 """Releases over time: the same inputs give the same bytes, changes lead from one to the next, one is withdrawn."""
 
 import json
+import os
 import shutil
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from assets.release.versions import latest, list_releases
 from pipeline import run
 from pipeline.foundations import http, snapshots
 from pipeline.foundations.paths import DataRoot
+from sources.demo.write import write_mirror
 
 
 def sums(release):
@@ -22,8 +24,16 @@ def sums(release):
 
 @pytest.mark.lent
 def test_the_demo_made_twice_gives_the_same_bytes(tmp_path, csp_here, monkeypatch):
-    """From the feeds on, in two folders, the reference date apart: it is that of the downloads."""
+    """From the feeds on, in two folders, dates apart: those of the files written, and of their downloads."""
     reference = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+    def write_dated(root, **options):
+        facts = write_mirror(root, **options)
+        for name in facts.files:
+            os.utime(root / name, (reference.timestamp(),) * 2)
+        return facts
+
+    monkeypatch.setattr("sources.demo.write.write_mirror", write_dated)
     for module in (http, snapshots):
         monkeypatch.setattr(module, "_now", lambda: reference)
     made = []
@@ -39,7 +49,7 @@ def test_the_demo_made_twice_gives_the_same_bytes(tmp_path, csp_here, monkeypatc
 
 @pytest.mark.lent
 def test_a_release_that_follows_another_is_made_again_byte_for_byte(grown, tmp_path):
-    """Changes included, from the snapshots and the release before alone."""
+    """Changes included, from the same feeds and the release before alone."""
     mine = grown.copy(tmp_path / "donnees")
     first, second = list_releases(mine.root.releases)
     wanted = sums(mine.root.releases / second)
@@ -49,7 +59,7 @@ def test_a_release_that_follows_another_is_made_again_byte_for_byte(grown, tmp_p
     (mine.root.releases / JOURNAL).unlink()
     (mine.root.releases / "latest").unlink()
     (mine.root.releases / "latest").symlink_to(first)
-    outcome = run.build(mine.root, "all", frozen=True)
+    outcome = run.build(mine.root, "all", mirror=mine.mirror)
     assert outcome.version == second
     found = sums(outcome.path)
     assert {name for name in {**wanted, **found} if wanted.get(name) != found.get(name)} == set()

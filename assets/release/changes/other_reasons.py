@@ -13,6 +13,7 @@ from assets.release.changes.touched import (
     COMMUNE,
     COUNTER,
     HALL,
+    HOURS,
     PLACE,
     SERVICE_ID,
     TYPOLOGY,
@@ -37,7 +38,8 @@ def explain_others(lines: Lines, evidence: Evidence, things: pl.DataFrame) -> pl
     rows = refer(rows, lines, things, cells, "_cell", suffix=column_or_row())
     rows = refer(rows, lines, things, cells, "_row", suffix=pl.lit(""))
     rows = refer(rows, lines, things, [(name, name) for name in references], "_reference")
-    rows = refer(rows, lines, things, [(TYPOLOGY, TYPOLOGY)], "_typology")
+    kinds = (TYPOLOGY, HOURS) if lines.table in settings.horaires.tables else (TYPOLOGY,)
+    rows = refer(rows, lines, things, [(TYPOLOGY, kind) for kind in kinds], "_typology")
     rows = refer(rows, lines, things, [(COMMUNE, HALL)], "_hall")
     departure = [
         pl.lit(lines.cell(rows, column, side)).is_in(settings.depart.valeurs)
@@ -62,6 +64,7 @@ def explain_others(lines: Lines, evidence: Evidence, things: pl.DataFrame) -> pl
             pl.col("colonne").replace_strict(dict(settings.colonnes), default=None, return_dtype=pl.String),
             "",
         ),
+        (pl.col("colonne").is_in(list(settings.suivi)) & pl.lit(bool(evidence.moved)), SOURCE, "nouvelle édition"),
         *link_rules(evidence),
         *(
             (pl.col(name).is_not_null(), pl.col(name), pl.col(f"{name}_detail"))

@@ -20,11 +20,13 @@ _HERE = Path(__file__).parent
 
 
 class Hours(Strict):
-    """The text hours are drawn from, the columns where they are once read, and those that measure them."""
+    """The text hours are drawn from, the columns where they are once read, those that measure them, and the tables
+    measured with the hours of counters."""
 
     texte: str
     lus: tuple[str, ...]
     mesures: tuple[str, ...]
+    tables: tuple[str, ...]
 
 
 class Departure(Strict):

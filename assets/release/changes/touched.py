@@ -21,6 +21,7 @@ TOUCHED_SCHEMA = pl.Schema({"sorte": pl.String(), "valeur": pl.String(), "raison
 
 SERVICE_ID, COUNTER, PLACE = "service_id", "point_accueil_id", "lieu_id"
 TYPOLOGY, COMMUNE, HALL = "typologie", "code_insee", "mairie"
+HOURS = "typologie, horaires"
 _TYPOLOGY_COLUMNS = ("service_typologie", "permanence_typologie")
 
 
@@ -28,7 +29,8 @@ def touched(lines: Lines, explained: pl.DataFrame, evidence: Evidence) -> pl.Dat
     """What the explained lines of a table of counters touch, in `TOUCHED_SCHEMA`.
 
     What is measured from where counters are (services, typologies, mairies) is touched by those that came, left or
-    moved; the place and the counter itself, by anything but the life of the feeds.
+    moved; what is measured from when they are open, by those whose hours changed; the place and the counter itself, by
+    anything but the life of the feeds.
     """
     settings = evidence.settings
     word = pl.when(pl.col("changement") == CHANGED).then("colonne").otherwise("changement")
@@ -36,6 +38,7 @@ def touched(lines: Lines, explained: pl.DataFrame, evidence: Evidence) -> pl.Dat
     content = told.filter(~pl.col("colonne").is_in(settings.suivi).fill_null(value=False))
     position = (*settings.position, *_TYPOLOGY_COLUMNS)
     moves = told.filter((pl.col("changement") != CHANGED) | pl.col("colonne").is_in(position))
+    hours = told.filter(pl.col("colonne").is_in([*settings.horaires.lus, *settings.horaires.mesures]))
     # The service of a permanence is its host, which does not come, leave nor move with it.
     parts = [] if lines.table == HOSTED else _values(lines, moves, SERVICE_ID, SERVICE_ID)
     for name in (COUNTER, PLACE):
@@ -44,6 +47,7 @@ def touched(lines: Lines, explained: pl.DataFrame, evidence: Evidence) -> pl.Dat
         parts += _values(lines, content, name, cell_of(name), suffix=column_or_row())
     for typology in _TYPOLOGY_COLUMNS:
         parts += _values(lines, moves, typology, TYPOLOGY)
+        parts += _values(lines, hours, typology, HOURS)
         for side in ("_b", "_a"):
             halls = moves.filter(lines.cell(moves, typology, side) == settings.depart.typologie)
             parts += _values(lines, halls, "lieu_code_insee", HALL)
