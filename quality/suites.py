@@ -5,9 +5,10 @@ seconds and hundreds of megabytes. Running a suite belongs to `quality.validate`
 
 Some kinds of rule cannot be said to Great Expectations as they are: a foreign key (it looks at one table at a time), a
 constraint on the items of a list, being a finite number, columns in increasing order, parts that sum up to a whole.
-They are computed by polars into a boolean column added to the batch, and the expectation is that this column is true:
-the outcome is an ordinary Great Expectations result, with its counts, its row numbers and its place in the Data Docs,
-rather than a look-alike built beside it.
+Others it judges one value after another in Python (bounds, patterns, keys), minutes on the tables of a country. They
+are computed by polars into a boolean column added to the batch, and the expectation is that this column is true: the
+outcome is an ordinary Great Expectations result, with its counts, its row numbers and its place in the Data Docs,
+rather than a look-alike built beside it. Types are judged with the names of columns: one rule, not one per column.
 
 A pattern must match the whole value, as in Table Schema, whether or not it is written with `^` and `$`.
 """
@@ -27,16 +28,6 @@ from quality.results import number, percent, shorten
 #: Gives the values of a column of another table; KeyError when that table or column is not at hand.
 References = Callable[[str, str], pl.Series]
 
-# Python type of a value of each contract type in an Arrow-backed pandas column, as Great Expectations names it.
-_PYTHON = {
-    "texte": "str",
-    "entier": "int",
-    "reel": "float",
-    "booleen": "bool",
-    "date": "date",
-    "liste_texte": "list",
-    "geometrie": "bytes",
-}
 _FRENCH = {
     "texte": "texte",
     "entier": "nombre entier",
@@ -110,16 +101,27 @@ def expectation_suite(name: str, rules: Iterable[Rule]) -> Any:
     return gx.ExpectationSuite(name=name, expectations=expectations)
 
 
+def typed_name(contract: Contract, name: str, dtype: pl.DataType) -> str:
+    """A column of a frame as the rule on columns names it: with its type, in French when it is that of the contract."""
+    declared = next((c for c in contract.columns if c.name == name), None)
+    held = declared is not None and (
+        dtype == contract.polars_schema[name]
+        or (declared.type == "entier" and dtype.is_integer())
+        or (declared.type == "reel" and dtype.is_float())
+    )
+    return f"{name} ({_FRENCH[declared.type] if declared and held else dtype})"
+
+
 def _table_rules(contract: Contract) -> list[Rule]:
-    names = [c.name for c in contract.columns]
+    names = [f"{c.name} ({_FRENCH[c.type]})" for c in contract.columns]
     mend = f"Corriger le code qui produit la table, ou son contrat (quality/contracts/{contract.table}.yml)."
     rules = [
         Rule(
             contract.table,
             f"{contract.layer}.colonnes",
-            "Les colonnes sont celles du contrat",
+            "Les colonnes sont celles du contrat, de leur type",
             "blocage",
-            f"exactement les {number(len(names))} colonnes du contrat",
+            f"exactement les {number(len(names))} colonnes du contrat, de leur type",
             mend,
             "ExpectTableColumnsToMatchSet",
             {"column_set": names, "exact_match": True},
@@ -149,6 +151,7 @@ def _table_rules(contract: Contract) -> list[Rule]:
             )
         )
     if len(contract.key) > 1:
+        computed = Computed(f"{', '.join(contract.key)} : une fois", lambda _: pl.struct(contract.key).is_unique())
         rules.append(
             Rule(
                 contract.table,
@@ -157,9 +160,10 @@ def _table_rules(contract: Contract) -> list[Rule]:
                 "blocage",
                 "aucune clé répétée",
                 "Corriger le rapprochement ou l’attribution des identifiants.",
-                "ExpectCompoundColumnsToBeUnique",
-                {"column_list": list(contract.key)},
+                "ExpectColumnValuesToBeInSet",
+                {"column": computed.name, "value_set": [True]},
                 columns=contract.key,
+                computed=computed,
             )
         )
     return rules
@@ -176,12 +180,15 @@ def _column_rules(contract: Contract, column: Column) -> list[Rule]:
         titre: str,
         attendu: str,
         remede: str,
-        expectation: str,
         *,
         severity: Severity = column.severity,
-        computed: Computed | None = None,
+        holds: pl.Expr | None = None,
         **arguments: Any,
     ) -> Rule:
+        """Not null unless `arguments` say among which values, or `holds` when it is true of a value."""
+        computed = None if holds is None else Computed(f"{name} : {attendu}", lambda _: holds)
+        if computed:
+            arguments["value_set"] = [True]
         return Rule(
             contract.table,
             f"{contract.layer}.{name}.{kind}",
@@ -189,23 +196,14 @@ def _column_rules(contract: Contract, column: Column) -> list[Rule]:
             severity,
             attendu,
             remede,
-            expectation,
+            "ExpectColumnValuesToBeInSet" if "value_set" in arguments else "ExpectColumnValuesToNotBeNull",
             {"column": computed.name if computed else name, **arguments},
             columns=(name,),
             computed=computed,
         )
 
-    rules = [
-        rule(
-            "type",
-            f"« {title} » est de type {_FRENCH[column.type]}",
-            f"type {_FRENCH[column.type]}",
-            f"Corriger le code qui produit la colonne, ou son type dans quality/contracts/{contract.table}.yml.",
-            "ExpectColumnValuesToBeOfType",
-            severity="blocage",
-            type_=_PYTHON[column.type],
-        )
-    ]
+    rules = []
+    value = pl.col(name)
     if column.required or in_key:
         rules.append(
             rule(
@@ -213,7 +211,6 @@ def _column_rules(contract: Contract, column: Column) -> list[Rule]:
                 f"« {title} » est toujours renseigné",
                 "aucune valeur absente",
                 "Compléter la valeur à la source, ou mettre de côté la ligne en signalant pourquoi.",
-                "ExpectColumnValuesToNotBeNull",
                 severity="blocage" if in_key else column.severity,
             )
         )
@@ -224,56 +221,44 @@ def _column_rules(contract: Contract, column: Column) -> list[Rule]:
                 f"« {title} » ne se répète pas",
                 "aucune valeur répétée",
                 "Corriger le rapprochement ou l’attribution des identifiants.",
-                "ExpectColumnValuesToBeUnique",
                 severity="blocage" if in_key else column.severity,
+                holds=pl.when(value.is_not_null()).then(value.is_unique()),
             )
         )
-    if column.type == "reel":
+    if column.type == "reel" and (column.min is None or column.max is None):  # else its bounds say it
         rules.append(
             rule(
                 "fini",
                 f"« {title} » est un nombre fini",
                 "ni infini, ni résultat d’un calcul impossible (NaN)",
                 "Corriger le calcul : une valeur inconnue s’écrit vide.",
-                "ExpectColumnValuesToBeInSet",
-                computed=Computed(f"{name} : nombre fini", lambda _: pl.col(name).is_finite()),
-                value_set=[True],
+                holds=value.is_finite(),
             )
         )
     items = column.type == "liste_texte"
     if column.pattern is not None:
-        pattern = column.pattern
-        computed = Computed(
-            f"{name} : format de chaque élément",
-            lambda _: _every_item(name, pl.element().str.contains(rf"\A(?:{pattern})\z")),
-        )
+        whole = rf"\A(?:{column.pattern})\z"
         rules.append(
             rule(
                 "motif",
                 f"« {title} » suit le format attendu",
-                f"format {pattern}{tolerance}",
+                f"format {column.pattern}{tolerance}",
                 "Corriger la valeur à la source ou dans sa lecture ; si le format est légitime, revoir le contrat.",
-                "ExpectColumnValuesToBeInSet" if items else "ExpectColumnValuesToMatchRegex",
-                computed=computed if items else None,
+                holds=_every_item(name, pl.element().str.contains(whole)) if items else value.str.contains(whole),
                 mostly=column.mostly,
-                **({"value_set": [True]} if items else {"regex": rf"\A(?:{pattern})\Z"}),
             )
         )
     if column.values is not None:
         values = list(column.values)
-        computed = Computed(
-            f"{name} : valeur de chaque élément", lambda _: _every_item(name, pl.element().is_in(values))
-        )
         rules.append(
             rule(
                 "valeurs",
                 f"« {title} » est pris dans la nomenclature",
                 shorten(f"une des valeurs {', '.join(values)}") + tolerance,
                 "Ranger la valeur dans la nomenclature, ou ajouter la valeur au contrat si elle est légitime.",
-                "ExpectColumnValuesToBeInSet",
-                computed=computed if items else None,
+                holds=_every_item(name, pl.element().is_in(values)) if items else None,
                 mostly=column.mostly,
-                value_set=[True] if items else values,
+                value_set=values,
             )
         )
     if column.min is not None or column.max is not None:
@@ -283,10 +268,8 @@ def _column_rules(contract: Contract, column: Column) -> list[Rule]:
                 f"« {title} » est dans ses bornes",
                 _interval(column) + tolerance,
                 "Corriger la valeur à la source ou le calcul ; si elle est légitime, revoir les bornes du contrat.",
-                "ExpectColumnValuesToBeBetween",
+                holds=_between(value, column),
                 mostly=column.mostly,
-                min_value=column.min,
-                max_value=column.max,
             )
         )
     return rules
@@ -366,6 +349,12 @@ def _totals_rule(contract: Contract, totals: Totals, name: str) -> Rule:
 def _every_item(name: str, test: pl.Expr) -> pl.Expr:
     """True where every item of the list passes the test; an item that is null does not."""
     return pl.col(name).list.eval(test.fill_null(False)).list.all()
+
+
+def _between(value: pl.Expr, column: Column) -> pl.Expr:
+    """True of a number within the bounds of its column; what is not a number is not."""
+    low = pl.lit(value=True) if column.min is None else value >= column.min
+    return low & ~value.cast(pl.Float64).is_nan() & (pl.lit(value=True) if column.max is None else value <= column.max)
 
 
 def _interval(column: Column) -> str:

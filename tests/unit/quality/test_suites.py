@@ -32,18 +32,12 @@ def test_each_constraint_becomes_one_rule_with_a_stable_id():
         "lieux.colonnes",
         "lieux.lignes.minimum",
         "lieux.lignes.maximum",
-        "lieux.id.type",
         "lieux.id.obligatoire",  # a key is never empty, required or not
         "lieux.id.unique",
-        "lieux.code.type",
         "lieux.code.obligatoire",
         "lieux.code.motif",
-        "lieux.genre.type",
         "lieux.genre.valeurs",
-        "lieux.heures.type",
-        "lieux.heures.fini",
         "lieux.heures.bornes",
-        "lieux.themes.type",
         "lieux.themes.valeurs",
         "lieux.code.reference",
     ]
@@ -60,7 +54,7 @@ def test_severity_follows_the_column_but_structure_and_key_always_block():
     c = contract({"name": "id", "severity": "alerte", "pattern": "x"}, rows={"max": 3})
     severities = {r.regle: r.gravite for r in rules_of(c)}
     assert severities["lieux.id.motif"] == "alerte"
-    assert severities["lieux.id.unique"] == severities["lieux.id.type"] == severities["lieux.colonnes"] == "blocage"
+    assert severities["lieux.id.unique"] == severities["lieux.colonnes"] == "blocage"
     assert severities["lieux.lignes.maximum"] == "alerte"
 
 
