@@ -80,8 +80,8 @@ def _source(source: Source) -> str:
     state = _STATES[source.etat]
     if source.age_jours is not None and source.etat != "absente":
         state += f", vieux de {source.age_jours} jours" if source.age_jours else ", du jour"
-    if source.motif:
-        state += f" : {source.motif}"
+    if source.motif and source.etat != "absente":
+        state += " ; la cause est dans `manifest.json`"  # it quotes errors as they came
     cells = (source.titre, source.producteur, when, source.licence.titre, state)
     return "| " + " | ".join(_cell(c) for c in cells) + " |"
 

@@ -46,7 +46,7 @@ def mirror_file(mirror: Path, url: str) -> Path:
     if file is None or not file.resolve().is_relative_to(root):
         raise SourceUnreadable(
             safe_url(url),
-            expected=f"a URL that names a file inside the mirror {mirror}",
+            expected="a URL that names a file inside the mirror",
             found="a path that leaves it or names no file",
             remedy="correct the URL in the source's declaration, or the links inside the mirror",
         )

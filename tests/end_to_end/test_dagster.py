@@ -59,6 +59,7 @@ def test_one_job_from_feeds_to_release(mine, launch, edition):
     assert "|" in made["referentiel__implantations"].metadata["aperçu"].value
 
 
+@pytest.mark.lent
 def test_a_table_that_breaks_its_contract_stops_the_release(mine, launch):
     """Its check fails as an error, those of the others pass, and nothing is published."""
     former = list_releases(mine.root.releases)

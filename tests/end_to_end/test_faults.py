@@ -20,6 +20,7 @@ def released(built):
     return load_manifest(built.root.releases / latest(built.root.releases))
 
 
+@pytest.mark.lent
 def test_several_feeds_go_wrong_at_once_and_the_build_goes_on(mine, feeds, edition, csp_here):
     """A page, a renamed column, a cut archive and a missing reference; one feed has news, and they are published."""
     feed, former = feeds(mine.mirror), released(mine)
@@ -56,6 +57,7 @@ def test_several_feeds_go_wrong_at_once_and_the_build_goes_on(mine, feeds, editi
     assert "dernière" in status.out
 
 
+@pytest.mark.lent
 def test_a_fault_alone_makes_no_new_version(mine, feeds, csp_here):
     feeds(mine.mirror).path("caf").write_bytes(PAGE)
     said = csp_here("build", "--data", mine.root.path, "--mirror", mine.mirror)
@@ -65,6 +67,7 @@ def test_a_fault_alone_makes_no_new_version(mine, feeds, csp_here):
     assert read_state(mine.root.snapshots, "caf").etat == "dernière bonne version"
 
 
+@pytest.mark.lent
 def test_a_required_feed_that_never_came(csp, tmp_path):
     """In a process of its own: four parts, no traceback, exit code 3."""
     (tmp_path / "miroir").mkdir()
@@ -119,6 +122,7 @@ def thinned(mine, feeds):
     return mine
 
 
+@pytest.mark.lent
 def test_sixty_counters_of_a_type_vanish(thinned, csp_here):
     """Refused with the code and the numbers, the release untouched; accepted and explained, promoted and told."""
     root, version = thinned.root, latest(thinned.root.releases)

@@ -38,6 +38,7 @@ def decided(names):
     return all(n.startswith("referentiel__") and "constats" not in n and n != "referentiel__groupes" for n in names)
 
 
+@pytest.mark.lent
 def test_same_snapshots_same_bytes(demo, csp_start, tmp_path):
     """Other folder, other hash seed, other locale, other time zone, other current folder: every file is the same."""
     sides = {}
@@ -63,6 +64,7 @@ def test_same_snapshots_same_bytes(demo, csp_start, tmp_path):
     assert {name for name in {**one, **other} if one.get(name) != other.get(name)} == set()
 
 
+@pytest.mark.lent
 def test_nothing_new_nothing_done(mine, csp_here, said):
     """The run after a release decides once more, now that ids have a past, and finds the same; then nothing at all."""
     before, releases = state_of(mine.root), sorted(p.name for p in mine.root.releases.iterdir())
@@ -88,6 +90,7 @@ def test_nothing_new_after_a_release_made_with_the_memory_of_another(grown, tmp_
     assert "référentiel des points d'accueil" not in said.steps
 
 
+@pytest.mark.lent
 def test_only_what_is_out_of_date_is_launched(mine):
     """No run over the départements when they are up to date; one of them when its distances are lost."""
     with instance_of(mine.root) as instance:
@@ -116,6 +119,7 @@ def test_the_same_bytes_dated_anew_are_nothing_new(mine):
     assert contents(state_of(mine.root)) == contents(before)
 
 
+@pytest.mark.lent
 def test_one_feed_changed_recomputes_what_follows_from_it(mine, feeds, edition, said):
     before, version = state_of(mine.root), latest(mine.root.releases)
     source = feeds(mine.mirror)

@@ -85,6 +85,7 @@ def test_an_unknown_population_is_not_zero():
     assert geography.departements(named, frame)["population"].to_list() == [None]
 
 
+@pytest.mark.lent
 @pytest.mark.reel
 def test_the_whole_country(real_data, tmp_path):
     """Every commune has its département; few but the overseas ones lack an outline, and all are said."""

@@ -299,6 +299,7 @@ def real_grid(source, path, **options):
     return result.tables["carreaux"]
 
 
+@pytest.mark.lent
 @pytest.mark.reel
 def test_the_kilometre_cells_of_corsica_and_the_lot(real_data, today, tmp_path):
     territory = real_data / "territory"

@@ -270,6 +270,7 @@ def _by_identity(linked):
     return linked.sort("source", "id_source", "typologie")["groupe_id"].to_list()
 
 
+@pytest.mark.lent
 @_FEW
 @given(_FRAMES, st.randoms(use_true_random=False))
 def test_neither_the_order_of_rows_nor_linking_again_changes_anything(constats, random):

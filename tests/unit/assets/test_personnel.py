@@ -70,6 +70,7 @@ def test_issues_do_not_quote_names() -> None:
     assert withhold_in_issues(log.frame())["valeur"].to_list() == ["Mme [nom retiré], jeudi", ""]
 
 
+@pytest.mark.lent
 @pytest.mark.reel
 def test_the_real_directory(real_data: Path) -> None:
     spec = get_source("dila")

@@ -331,6 +331,7 @@ def test_an_endless_list_of_members_is_not_remembered(put):
         tracemalloc.stop()
 
 
+@pytest.mark.lent
 @pytest.mark.reel
 def test_the_real_directory_of_dila(real_data):
     path = real_data / "mirror/lecomarquage.service-public.gouv.fr/donnees_locales_v4/all_latest.tar.bz2"

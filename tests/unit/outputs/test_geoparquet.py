@@ -251,6 +251,7 @@ def test_gpio_finds_nothing_to_say(name, request, tmp_path):
     assert not any(word in said for word in ("WARNING", "✗", "⚠", "suboptimal", "Error")), said
 
 
+@pytest.mark.lent
 @pytest.mark.reel
 def test_real_outlines_keep_their_area_and_their_neighbours(polygons, real_data, tmp_path):
     source = real_data / "mirror/etalab-datasets.geo.data.gouv.fr/contours-administratifs/2026/geojson"

@@ -112,6 +112,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         contours.read({"communes": path}, SPEC.model_copy(update={"resources": (limit,)}))
 
 
+@pytest.mark.lent
 @pytest.mark.reel
 def test_the_real_outlines(real_data: Path) -> None:
     path = "mirror/etalab-datasets.geo.data.gouv.fr/contours-administratifs/2026/geojson/communes-100m.geojson.gz"

@@ -401,6 +401,7 @@ def test_no_service_however_odd_stops_the_file(service: dict[str, Any]) -> None:
 # The real directory
 
 
+@pytest.mark.lent
 @pytest.mark.reel
 @pytest.mark.parametrize(("mirror", "services"), [("mirror", 61_135), ("mirror-previous", 61_249)])
 def test_the_whole_of_france(spec: SourceSpec, real_data: Path, mirror: str, services: int) -> None:
