@@ -3,7 +3,7 @@
 Kept out of the assets, and imported late: a run with nothing to compute does without SciPy and compiled code.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 
 from assets.access import places
 from assets.access.network.bounded import reach
+from assets.access.network.graph import RoadGraph
 from assets.access.network.k_nearest import k_nearest
 from assets.access.network.profile import profiles
 from assets.access.networks import graphs_of
@@ -29,6 +30,7 @@ from assets.tension.pairs import Floats, Ints
 from assets.tension.travel import MEASURE as ROAD
 from assets.territories.grid import CELLS
 from pipeline.foundations.progress import reporter
+from pipeline.foundations.tables import TableStore
 from pipeline.foundations.workspace import Workspace
 from quality.contract import all_contracts
 
@@ -42,7 +44,12 @@ def compute(workspace: Workspace, measured: Sequence[str]) -> dict[str, pl.DataF
     Args:
         measured: départements with roads whose tables of access are up to date.
     """
-    tables = workspace.tables
+    graphs = graphs_of(workspace, ROADS, access_settings().mode) if measured else {}
+    return atlas(workspace.tables, graphs, measured)
+
+
+def atlas(tables: TableStore, graphs: Mapping[int, RoadGraph], measured: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """The same on given road graphs, by EPSG code."""
     held = [tables.read(name) for name in COUNTERS]
     counters = places.counters(*held)
     counters = counters.filter((pl.col("type_structure") == HELD_ALL_WEEK) & pl.col("longitude").is_not_null())
@@ -57,7 +64,6 @@ def compute(workspace: Workspace, measured: Sequence[str]) -> dict[str, pl.DataF
         # Everybody takes part: a border between what has roads and what has none is no border for people.
         _crow(parts, leaving, counters, halls)
     if measured:
-        graphs = graphs_of(workspace, ROADS, access_settings().mode)
         for territory in places.territories(leaving.filter(on_roads), counters, graphs, profiles()):
             _road(parts, territory, halls.filter(on_roads))
     return {name: _conform(name, frames) for name, frames in parts.items()}

@@ -7,7 +7,7 @@ here is an assertion: times depend on the machine.
 import sys
 from importlib import import_module
 
-NAMES = ("pipeline", "pieces", "access", "andorra", "indicators", "bbox", "products")
+NAMES = ("pipeline", "pieces", "access", "andorra", "indicators", "atlas", "siting", "bbox", "products")
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or NAMES:

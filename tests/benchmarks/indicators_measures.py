@@ -19,16 +19,16 @@ CASES = {"75k": (75_000, 1_000), "150k": (150_000, 1_000), "300k": (300_000, 1_0
 _REFERENCE = date(2026, 1, 1)
 
 
-class _Steps:
-    """Processor seconds of each step of a run."""
+class Steps:
+    """Wall seconds of each step of a run."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self._now, self._since = "", time.process_time()
+        self._now, self._since = "", time.perf_counter()
 
     def step(self, title: str) -> None:
-        self.seconds[self._now] = self.seconds.get(self._now, 0.0) + time.process_time() - self._since
-        self._now, self._since = title.removeprefix("indicateurs").strip(" :"), time.process_time()
+        self.seconds[self._now] = self.seconds.get(self._now, 0.0) + time.perf_counter() - self._since
+        self._now, self._since = title.removeprefix("indicateurs").strip(" :"), time.perf_counter()
 
     def advance(self, done: int, total: int | None) -> None: ...
 
@@ -46,7 +46,7 @@ def _make(bench: Bench, cells: int, side_m: int, *, by_road: bool) -> Iterator[L
 
 def _measure(bench: Bench, cells: int, side_m: int, *, by_road: bool) -> Iterator[Line]:
     tables, measured = tables_of(bench.nodes, cells, side_m, by_road=by_road)
-    steps = _Steps()
+    steps = Steps()
     with Clock() as clock, reporting(steps):
         made = compute(tables, measured, _REFERENCE)
     rows = sum(frame.height for frame in made.values())

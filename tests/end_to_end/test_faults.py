@@ -46,7 +46,8 @@ def test_several_feeds_go_wrong_at_once_and_the_build_goes_on(mine, feeds, editi
         assert told[source].fichiers == before[source].fichiers
         assert f"! {source} (dernière bonne version) : " in said.err
         assert because in said.err
-        assert because in (mine.release / "NOTES.md").read_text(encoding="utf-8")
+    notes = (mine.release / "NOTES.md").read_text(encoding="utf-8")
+    assert notes.count("| dernière bonne version, du jour ; la cause est dans `manifest.json` |") == 4
     assert told["dila"].etat == "à jour"
     assert told["dila"].fichiers != before["dila"].fichiers
     verdict = read_verdict(mine.release / "qualite" / "verdict.json")

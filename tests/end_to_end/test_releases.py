@@ -1,9 +1,7 @@
 """Releases over time: the same inputs give the same bytes, changes lead from one to the next, one is withdrawn."""
 
 import json
-import os
 import shutil
-from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
@@ -13,38 +11,10 @@ from assets.release.journal import JOURNAL, read_journal
 from assets.release.manifest import load_manifest
 from assets.release.versions import latest, list_releases
 from pipeline import run
-from pipeline.foundations import http, snapshots
-from pipeline.foundations.paths import DataRoot
-from sources.demo.write import write_mirror
 
 
 def sums(release):
     return dict(line.split("  ")[::-1] for line in (release / "SHA256SUMS").read_text().splitlines())
-
-
-@pytest.mark.lent
-def test_the_demo_made_twice_gives_the_same_bytes(tmp_path, csp_here, monkeypatch):
-    """From the feeds on, in two folders, dates apart: those of the files written, and of their downloads."""
-    reference = datetime(2026, 11, 26, 12, tzinfo=UTC)
-
-    def write_dated(root, **options):
-        facts = write_mirror(root, **options)
-        for name in facts.files:
-            os.utime(root / name, (reference.timestamp(),) * 2)
-        return facts
-
-    monkeypatch.setattr("sources.demo.write.write_mirror", write_dated)
-    for module in (http, snapshots):
-        monkeypatch.setattr(module, "_now", lambda: reference)
-    made = []
-    for name in ("un", "autre-dossier"):
-        root = DataRoot(tmp_path / name)
-        said = csp_here("demo", "--data", root.path)
-        assert said.code == 0, said.err
-        made.append(sums(root.releases / latest(root.releases)))
-    one, other = made
-    assert len(one) > 40
-    assert {name for name in {**one, **other} if one.get(name) != other.get(name)} == set()
 
 
 @pytest.mark.lent
