@@ -22,6 +22,7 @@ from pipeline.foundations.workspace import declare_fictional
 from pipeline.instance import instance_of
 from pipeline.partitions import contiguous_ranges, known_departements
 from pipeline.resources import workspace
+from quality.acceptances import load_acceptances
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -55,6 +56,7 @@ def build(
     """
     if fictional:
         declare_fictional(root)
+    load_acceptances(root.acceptances)  # badly written, they are refused before any work
     defs = _defs(root, mirror, frozen=frozen, geocode=geocode)
     with exclusive(root.path), instance_of(root) as instance:
         before = latest(root.releases)

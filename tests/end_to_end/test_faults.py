@@ -9,6 +9,7 @@ import pytest
 from assets.raw.ingest import read_state
 from assets.release.manifest import load_manifest
 from assets.release.versions import latest, list_releases
+from pipeline.foundations.paths import DataRoot
 from quality.verdict import read_verdict
 from sources.registry import all_sources
 from sources.spec import Bounds
@@ -183,14 +184,14 @@ def test_what_cannot_be_accepted(mine, csp_here):
     assert not accept("dila.code.mairie.variation").out
 
 
-@pytest.mark.lent
-def test_acceptances_written_by_hand_badly(mine, feeds, csp_here):
-    mine.root.acceptances.write_text("- regle: [", encoding="utf-8")
-    (mine.root.tables / "referentiel__implantations.json").unlink()
-    feed = feeds(mine.mirror)
-    feed.edit("france_services", lambda text: text.replace("France", "FRANCE", 1))
-    said = csp_here("build", "--data", mine.root.path, "--mirror", mine.mirror)
+def test_acceptances_written_by_hand_badly(tmp_path, csp_here):
+    """Refused before any work."""
+    root = DataRoot(tmp_path)
+    root.acceptances.parent.mkdir(parents=True, exist_ok=True)
+    root.acceptances.write_text("- regle: [", encoding="utf-8")
+    said = csp_here("build", "--data", tmp_path, "--mirror", tmp_path)
     assert said.code == 2
+    assert not root.snapshots.exists()
     assert "acceptations.yml" in said.err
 
 
