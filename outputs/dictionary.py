@@ -40,6 +40,7 @@ def dictionary(contracts: Mapping[str, Contract]) -> str:
         "",
         "Une table porte le même nom partout : fichiers `geoparquet/<couche>.parquet` et `csv/<couche>.csv`, couche du",
         "GeoPackage (sauf mention contraire) ; dans l’entrepôt DuckDB, son nom complet. ● : toujours rempli.",
+        "Une table de plus d’un million de lignes n’est qu’en Parquet : aucun tableur n’ouvrirait son CSV.",
         "Une case vide veut dire « inconnu », jamais zéro. Une contrainte arrête la publication, sauf « (alerte) ».",
         "",
         "| couche | contenu | clé | géométrie | licence |",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from outputs import geometry
 from outputs.csv_tables import neutralise
 from outputs.flat import join_lists
+from outputs.metadata.formats import has_csv
 from quality.contract import Contract
 
 ColumnType = Literal["texte", "entier", "reel", "booleen", "date", "liste_texte", "geometrie"]
@@ -56,6 +57,7 @@ class TableFacts(_Strict):
     colonnes: tuple[ColumnFacts, ...]
     geometrie: GeometryFacts | None
     geopackage: bool = True  # whether the table is a layer of the GeoPackage
+    csv: bool = True  # whether the table has a CSV
     controle: str  # sha256 of the values, geometry excepted: `checksum`
 
 
@@ -81,6 +83,7 @@ def facts(frame: pl.DataFrame, contract: Contract) -> TableFacts:
         layer=contract.layer,
         table=contract.table,
         geopackage=contract.geopackage,
+        csv=has_csv(frame.height),
         titre=contract.title,
         lignes=frame.height,
         cle=contract.key,

@@ -58,9 +58,15 @@ def layers_of(
         QualityRefused: a frame does not follow its contract; rows of `donnees` share a key.
         WrongUse: a column is in no contract, a name is taken, the geometry is none.
     """
-    known = {contract.table: (contract, by_key(contract.conform(frame), contract)) for contract, frame in tables}
+    made = sorted((d for d in declared if d.geometrie), key=lambda d: not d.fusion)
+    figures = {d.donnees for d in made}
+    known = {
+        contract.table: (contract, _rows(contract, frame))
+        for contract, frame in tables
+        if contract.geopackage or contract.table in figures
+    }
     layers = [Layer(contract, frame) for contract, frame in known.values() if contract.geopackage]
-    for declaration in sorted((d for d in declared if d.geometrie), key=lambda d: not d.fusion):
+    for declaration in made:
         needed = [name for name in (declaration.geometrie, declaration.donnees) if name]
         if any(name not in known or known[name][1].is_empty() for name in needed):
             continue
@@ -72,6 +78,12 @@ def layers_of(
         if declaration.fusion:
             known[declaration.couche] = (layer.contract, layer.frame)
     return layers
+
+
+def _rows(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a layer in the order of its key; figures, which may be millions, are found by theirs in any order."""
+    frame = contract.conform(frame)
+    return by_key(frame, contract) if contract.geopackage else frame
 
 
 def whole(layer: Layer, layers: Sequence[Layer]) -> pl.DataFrame:

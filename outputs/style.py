@@ -7,7 +7,7 @@ outlines merged, rows kept by a filter. Making such layers is `outputs.joined`; 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -37,29 +37,44 @@ class Plain(_Drawn):
 
 
 class Categories(_Drawn):
-    """A colour per value of a column, from a palette of `palettes.yml` (`valeurs`)."""
+    """A colour per value of a column, from a palette of `palettes.yml` (`valeurs`).
+
+    `autres` says in the legend what has none of these values, null included.
+    """
 
     type: Literal["categories"]
     colonne: str
     palette: str
+    autres: str = "autre"
 
 
 class Classes(_Drawn):
     """A shade per class of a number, from a ramp of `palettes.yml` (`degrades`).
 
-    `limites`, increasing, are in the column's unit and belong to the class below them; null has a colour of its own.
+    `limites`, increasing, are in the column's unit and belong to the class below them; null has a colour and words of
+    its own (`inconnu`, `libelle_inconnu`).
+    `inverse` turns the ramp round: what is few or low is dark. `libelles` (in the legend, in the place of the limits)
+    and `tailles` (of points, the largest drawn first) are given for each class, from low to high, or for none.
     """
 
     type: Literal["classes"]
     colonne: str
     limites: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = Field(min_length=1)
     palette: str
+    inverse: bool = False
+    libelles: tuple[str, ...] = ()
+    tailles: tuple[Millimetres, ...] = ()
     inconnu: Colour = "#e4e4e4"
+    libelle_inconnu: str = "non connu"
 
     @model_validator(mode="after")
-    def _increasing(self) -> Self:
+    def _agree(self) -> Self:
         if list(self.limites) != sorted(set(self.limites)):
             raise ValueError("limites must increase")
+        classes = len(self.limites) + 1
+        for name, given in (("libelles", self.libelles), ("tailles", self.tailles)):
+            if given and len(given) != classes:
+                raise ValueError(f"{name}: {classes} expected, one per class, {len(given)} found")
         return self
 
 
@@ -89,6 +104,7 @@ class LayerStyle(Strict):
         colonnes: columns of the layer, taken from `donnees`, else from `geometrie`; all of `geometrie` when empty.
         groupe: where it stands in the project (`cartes.yml`); `ordre`: its rank there.
         affiche: column that names a feature.
+        variantes: further layers, each the same but for the fields given: other services, the other measure of time.
     """
 
     couche: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -107,6 +123,7 @@ class LayerStyle(Strict):
     affiche: str | None = None
     style: Style | None = None
     etiquettes: Labels | None = None
+    variantes: tuple[Mapping[str, Any], ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -209,13 +226,20 @@ def look_of(folder: Path) -> Look:
     Raises:
         WrongUse: a file is not what it should be, or two disagree.
     """
-    layers = [load(LayerStyle, path) for path in sorted((folder / "styles").glob("*.yml"))]
+    layers = [layer for path in sorted((folder / "styles").glob("*.yml")) for layer in _layers(path)]
     parts = {
         "couches": sorted(layers, key=lambda c: (c.ordre, c.couche)),
         "palettes": load(Palettes, folder / "palettes.yml"),
         "cartes": load(Maps, folder / "cartes.yml"),
     }
     return checked(Look, parts, folder)
+
+
+def _layers(path: Path) -> list[LayerStyle]:
+    """The layer of a file, and its variants."""
+    first = load(LayerStyle, path)
+    alone = first.model_dump(exclude_unset=True, exclude={"variantes"})
+    return [first, *(checked(LayerStyle, {**alone, **variant}, path) for variant in first.variantes)]
 
 
 @cache

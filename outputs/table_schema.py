@@ -1,8 +1,8 @@
 """A Table Schema per CSV file, from its contract: what every column is and what its values hold.
 
-https://specs.frictionlessdata.io/table-schema/, version 1. It describes the file as `outputs.csv_tables` writes it.
-References name other tables: a validator checks them when it is given the whole release (`datapackage.json`, which
-belongs elsewhere), and needs it.
+https://specs.frictionlessdata.io/table-schema/, version 1. It describes the file as `outputs.csv_tables` writes it, and
+judges it alone. References between tables need the whole release: they stand in `datapackage.json`, which belongs
+elsewhere.
 """
 
 import json
@@ -26,13 +26,10 @@ _TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-def table_schema(contract: Contract, published: Collection[str]) -> dict[str, Any]:
+def table_schema(contract: Contract) -> dict[str, Any]:
     """The schema of a table's CSV.
 
     A constraint that only warns, or that a share of the values may break, is not in it: a file that breaks it is valid.
-
-    Args:
-        published: names of the tables of the release; a reference to another is left out.
     """
     schema: dict[str, Any] = {
         "$schema": "https://frictionlessdata.io/schemas/table-schema.json",
@@ -44,22 +41,28 @@ def table_schema(contract: Contract, published: Collection[str]) -> dict[str, An
     }
     if contract.key:
         schema["primaryKey"] = list(contract.key)
-    keys = [
+    return schema
+
+
+def references(contract: Contract, present: Collection[str]) -> list[dict[str, Any]]:
+    """The `foreignKeys` of a table's CSV, those that stop a release.
+
+    Args:
+        present: names of the tables that have a CSV; a reference to another is left out.
+    """
+    return [
         {
             "fields": [key.column],
             "reference": {"resource": key.references.split("__", 1)[1], "fields": [key.to]},
         }
         for key in contract.foreign_keys
-        if key.references in published and key.severity == "blocage"
+        if key.references in present and key.severity == "blocage"
     ]
-    if keys:
-        schema["foreignKeys"] = keys
-    return schema
 
 
-def write_table_schema(contract: Contract, published: Collection[str], path: Path) -> None:
+def write_table_schema(contract: Contract, path: Path) -> None:
     """Write the schema as JSON; same contract, same bytes."""
-    text = json.dumps(table_schema(contract, published), ensure_ascii=False, indent=2)
+    text = json.dumps(table_schema(contract), ensure_ascii=False, indent=2)
     path.write_text(text + "\n", encoding="utf-8")
 
 

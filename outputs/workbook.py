@@ -272,7 +272,7 @@ def _about(sheet: Sheet) -> str:
     if not sheet.fits:
         return (
             f"Absente : ses {rows} lignes sont plus qu’une feuille n’en tient ({MOST_ROWS:,}). "
-            f"La table entière est dans csv/{sheet.contract.layer}.csv."
+            f"La table entière est dans geoparquet/{sheet.contract.layer}.parquet."
         ).replace(",", "\u202f")
     cut = f" {sheet.cut} textes trop longs pour une cellule sont coupés ({_CUT.strip()})." if sheet.cut else ""
     return f"{rows} lignes. {sheet.contract.description}{cut}"

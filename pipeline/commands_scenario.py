@@ -52,20 +52,36 @@ def scenario() -> None:
 def evaluate(file: Path, release: str | None, out: Path | None, data: Path | None) -> None:
     """What a scenario FILE (YAML, GeoJSON, CSV) changes, for whom: printed, and written in a folder."""
     from assets.scenarios.results import evaluate_file
+    from outputs.scenario.products import PRODUCTS
+    from outputs.scenario.render import render_terminal
 
     workspace = Workspace(DataRoot.resolve(data), frozen=True)
     written = evaluate_file(workspace, file, release, out=out)
-    made = written.evaluation
-    _out.print(f"[bold]{made.scenario.nom}[/bold], sur la version {made.base.manifest.version} ({made.mesure})")
-    for rank, text, alone in made.tables["modifications"].iter_rows():
-        worth = "" if alone is None else f" : {_number(alone)} personnes-minutes seule"
-        _out.print(f"  {rank}. {text}{worth}", soft_wrap=True, highlight=False)
-    _out.print(_winners(made.tables["gagnants_perdants"]))
-    for name, value in made.figures.items():
-        _out.print(f"{name.replace('_', ' ')} : {_number(value)}", highlight=False)
-    for ident in made.off_road:
-        _out.print(f"! {ident} : trop loin d'une route, personne ne l'atteint", highlight=False)
-    _out.print(str(written.folder), soft_wrap=True, highlight=False)
+    _out.print(render_terminal(written.report))
+    for name in ("", *PRODUCTS):
+        _out.print(str(written.folder / name), soft_wrap=True, highlight=False, markup=False)
+
+
+@scenario.command("comparer")
+@click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--release", metavar="VERSION", help="Base release of the files that name none (latest: the current one)."
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder (else <data>/comparaisons/…).")
+@_data
+def compare(scenarios: tuple[Path, ...], release: str | None, out: Path | None, data: Path | None) -> None:
+    """SCENARIOS side by side: folders of results, or files (evaluated first); printed, and written in a folder.
+
+    All must be on the same base release.
+    """
+    from assets.scenarios.compare import compare as compared
+    from outputs.scenario.products import COMPARED
+    from outputs.scenario.render import render_terminal
+
+    written = compared(Workspace(DataRoot.resolve(data), frozen=True), scenarios, release, out=out)
+    _out.print(render_terminal(written.report))
+    for name in COMPARED:
+        _out.print(str(written.folder / name), soft_wrap=True, highlight=False, markup=False)
 
 
 @scenario.command("proposer")
@@ -131,16 +147,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "oui" if value else "non"
     return _number(value) if isinstance(value, int | float) else str(value or "")
-
-
-def _winners(frame: Any) -> Table:
-    """People who win and lose, by département and group."""
-    shown = Table("département", "typologie", "groupe", "gagnants", "perdants", "minutes gagnées", "minutes perdues")
-    for row in frame.filter(frame["niveau"] == "departement").iter_rows(named=True):
-        names = (row["territoire"], row["typologie"], row["groupe"].replace("_", " "))
-        values = (row["gagnants"], row["perdants"], row["minutes_gagnees"], row["minutes_perdues"])
-        shown.add_row(*names, *(_number(v) for v in values))
-    return shown
 
 
 def _number(value: float | None) -> str:

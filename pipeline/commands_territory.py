@@ -1,6 +1,6 @@
 """`csp territoire`: the sheet of a territory, in the terminal and as two files. The work is in `outputs.sheet`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ from rich.console import Console
 
 from pipeline.foundations.paths import DataRoot
 
-_ROADS = "bdtopo"
 _LEVELS = ("commune", "epci", "departement", "region", "arrondissement", "bassin_vie")
 _out = Console()
 
@@ -38,12 +37,11 @@ def territoire(territory: str, niveau: str | None, release: str, out: Path, data
     CODE_OR_NAME is a département (05), an EPCI (SIREN), a commune (Insee code), a région, or the name of one of them.
     An arrondissement or a bassin de vie needs --niveau.
     """
+    from assets.release.edition import credits_of, edition_of
     from assets.release.manifest import load_manifest
     from assets.release.versions import find as find_release
-    from outputs.metadata.method import PATH as METHOD
-    from outputs.metadata.publication import publication
     from outputs.sheet.content import content
-    from outputs.sheet.document import Edition, Link, document
+    from outputs.sheet.document import document
     from outputs.sheet.html import render_html
     from outputs.sheet.layers import open_layers
     from outputs.sheet.map import draw_map
@@ -56,23 +54,15 @@ def territoire(territory: str, niveau: str | None, release: str, out: Path, data
     manifest, layers = load_manifest(folder), open_layers(folder)
     found = find(layers, territory, niveau, manifest.perimetre)
     known = content(layers, found, scheme(), manifest.perimetre)
-    address = None if manifest.fictif else publication().adresse
-    credits = _credits(manifest.sources, known.sources, roads=known.mesure == "route")
-    edition = Edition(
-        version=manifest.version,
-        day=manifest.date_reference.date(),
-        licence=manifest.licence,
-        credits=tuple(dict.fromkeys(credits.values())),
-        method=Link(f"{METHOD} de la version", address and f"{address}/{manifest.version}/{METHOD}"),
-        fictional=manifest.fictif,
-    )
+    roads = known.mesure == "route"
+    edition = edition_of(manifest, known.sources, roads=roads)
     sheet = document(known, edition, scheme())
     picture = draw_map(
         layers,
         found,
         mesure=known.mesure,
         typology=scheme().reference.typologie,
-        credit=credits.get("contours", ""),
+        credit=credits_of(manifest, known.sources, roads=roads).get("contours", ""),
         fictional=manifest.fictif,
     )
     _out.print(render_terminal(sheet))
@@ -82,17 +72,3 @@ def territoire(territory: str, niveau: str | None, release: str, out: Path, data
     (out / f"{name}.pdf").write_bytes(render_pdf(sheet, picture))
     for extension in ("html", "pdf"):
         _out.print(str(out / f"{name}.{extension}"), soft_wrap=True, highlight=False, markup=False)
-
-
-def _credits(sources: Iterable[Any], counters: Iterable[str], *, roads: bool) -> dict[str, str]:
-    """Credit lines by source: those its counters come from, and those everything rests on."""
-    from assets.release.notes import credit
-    from sources.registry import all_sources
-
-    kinds = {name: spec.kind for name, spec in all_sources().items()}
-    wanted = set(counters)
-    return {
-        s.id: credit(s)
-        for s in sources
-        if s.fichiers and (roads or s.id != _ROADS) and (s.id in wanted or kinds.get(s.id) != "counters")
-    }

@@ -23,6 +23,11 @@ def renderer(layer):
     return kind, len(getattr(layer.renderer(), CLASSES[kind])()) if kind in CLASSES else 1
 
 
+def labels(layer):
+    """What the legend says, from top to bottom."""
+    return [item.label() for item in layer.renderer().legendSymbolItems()] if layer.isSpatial() else []
+
+
 def styled(source):
     """A layer opened alone: what its default style makes of it."""
     layer = QgsVectorLayer(source, "x", "ogr")
@@ -33,6 +38,7 @@ def styled(source):
         "rows": layer.featureCount(),
         "style": found,
         "renderer": renderer(layer),
+        "labels": labels(layer),
         "aliases": {f.name(): layer.attributeAlias(i) for i, f in enumerate(fields)},
         "indexed": int(layer.dataProvider().hasSpatialIndex()),
     }

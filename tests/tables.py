@@ -20,6 +20,8 @@ HOSTILE = (
     "-1\r\n;DROP",
 )
 
+MEASURES = ("route", "vol d'oiseau")
+
 
 def frame_of(contract: Contract, rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Rows under a contract; what they do not give is null."""
@@ -117,9 +119,82 @@ def release() -> list[tuple[Contract, pl.DataFrame]]:
                 ("05023", "France services", 4.5),
                 ("05046", "France services", 32.0),
                 ("05023", "Mairie", 1.0),
+                ("05023", "France Travail", 12.0),
+                ("05023", "Caisse d'allocations familiales (Caf)", 48.0),
+                ("05023", "Service des impôts des particuliers (SIP)", None),
             )
         ],
         "access__isochrones": [],
+        "tension__tension": [
+            {
+                "niveau": niveau,
+                "territoire": code,
+                "mesure": mesure,
+                "population": 1000.0,
+                "tension_national": centile and centile / 100,
+                "centile_national": centile,
+                "type_national": kind,
+                "raison_national": HOSTILE[1],
+                "raison_classe": HOSTILE[1],
+            }
+            for mesure in MEASURES
+            for niveau, code, centile, kind in (
+                ("commune", "05023", 100.0, "En tension : offre faible et besoin fort"),
+                ("commune", "05046", 50.0, "Offre présente, besoin modéré"),
+                ("commune", "05065", None, None),
+                ("epci", "240500439", 97.5, "Fragile : proche du seuil de tension"),
+            )
+        ],
+        "tension__acces": [
+            {
+                "niveau": "commune",
+                "territoire": code,
+                "typologie": "France services",
+                "mesure": mesure,
+                "population": 1000.0,
+                "population_20_min_pct": near,
+                "population_30_min_pct": near,
+            }
+            for mesure in MEASURES
+            for code, near in (("05023", 100.0), ("05046", 0.0))
+        ],
+        "scenarios__fermetures": [
+            {
+                "point_accueil_id": i,
+                "code_insee": code,
+                "typologie": kind,
+                "mesure": mesure,
+                "usagers": 2000.0,
+                "personnes_minutes": 100.0 * rank,
+                "sans_alternative": 0.0,
+                "pousses_au_dela_20_min": 1500.0 * rank,
+                "pousses_au_dela_30_min": 0.0,
+            }
+            for mesure in MEASURES
+            for rank, (i, _, _, kind, code, at) in enumerate(counters)
+            if at
+        ],
+        "scenarios__ouvertures": [
+            {
+                "code_insee": "05046",
+                "typologie": "France services",
+                "mesure": mesure,
+                "personnes_minutes": 12_500.0,
+                "habitants_rapproches": 900.0,
+                "ramenes_a_20_min": 800.0,
+                "ramenes_a_30_min": 700.0,
+            }
+            for mesure in MEASURES
+        ],
+        "territories__qpv": [
+            {
+                "code": "QN005001",
+                "nom": HOSTILE[1],
+                "communes": ["05023"],
+                "millesime": "2024",
+                "geometrie": square("05023", 0.05),
+            }
+        ],
         "territories__communes": [
             {
                 "code": code,

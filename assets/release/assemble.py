@@ -35,6 +35,7 @@ from outputs.flat import FICTIONAL
 from outputs.geopackage import write_geopackage
 from outputs.geoparquet import write_geoparquet
 from outputs.joined import layers_of, whole
+from outputs.metadata.formats import has_csv
 from outputs.reread import reread
 from outputs.style import PLAIN, Look
 from outputs.table_schema import write_table_schema
@@ -161,7 +162,6 @@ def _write(
     look: Look,
 ) -> None:
     said = about(version, context)
-    names = {contract.table for contract, _ in published}
     for path in (layout.geoparquet(folder, ""), layout.csv(folder, "")):
         path.parent.mkdir(exist_ok=True)
     # GDAL, Arrow and polars work outside the interpreter's lock. The GeoPackage, the longest, comes first.
@@ -183,10 +183,12 @@ def _write(
             for contract, frame in published
         ]
         written += [
-            pool.submit(write_csv, frame, contract, layout.csv(folder, contract.layer)) for contract, frame in published
+            pool.submit(write_csv, frame, contract, layout.csv(folder, contract.layer))
+            for contract, frame in published
+            if has_csv(frame.height)
         ]
         for contract, _ in published:
-            write_table_schema(contract, names, layout.table_schema(folder, contract.layer))
+            write_table_schema(contract, layout.table_schema(folder, contract.layer))
         for product in written:
             product.result()
 
@@ -230,7 +232,8 @@ def _describe(
     own: set[Path] = set()
     tables = []
     for (contract, _), table in zip(published, known, strict=True):
-        paths = [where(folder, contract.layer) for where in (layout.geoparquet, layout.csv, layout.table_schema)]
+        products = (layout.geoparquet, *((layout.csv,) if table.csv else ()), layout.table_schema)
+        paths = [where(folder, contract.layer) for where in products]
         own.update(paths)
         tables.append(
             Table(

@@ -11,7 +11,8 @@ _FILES = """\
 - `csv/` : les mêmes tables sans géométrie ; UTF-8, virgule, codes en texte, listes séparées par `|`. Une cellule de
   texte qui commence comme une formule (`=`, `+`, `-`, `@`) y est précédée d'une apostrophe, numéros de téléphone
   compris.
-  `csv/<table>.schema.json` décrit chaque table (Table Schema).
+  `csv/<table>.schema.json` décrit chaque table (Table Schema), même celles qui, trop longues pour un tableur, ne sont
+  que dans `geoparquet/`.
 - `xlsx/` : l'essentiel en un classeur, pour la lecture dans un tableur ; commencer par la feuille « Lisez-moi ».
 - `tuiles/` : points d'accueil, communes et départements en tuiles vectorielles (PMTiles), pour une carte web.
 - `carte/apercu.png` : la version en une image.
@@ -61,6 +62,8 @@ def notes(manifest: Manifest, changes: str) -> str:
         *(f"| `{t.layer}` | {_cell(t.titre)} | {_number(t.lignes)} |" for t in manifest.tables),
         "",
     ]
+    if long := [f"`{t.layer}`" for t in manifest.tables if not t.csv]:
+        lines += [f"Trop longues pour un tableur, en Parquet seul (dossier `geoparquet/`) : {', '.join(long)}.", ""]
     lines += ["## Sources", "", "| source | producteur | millésime ou date | licence | état |", "|---|---|---|---|---|"]
     lines += [_source(s) for s in manifest.sources]
     lines += ["", "Mentions à reprendre :", "", *(f"- {credit(s)}" for s in manifest.sources if s.fichiers), ""]

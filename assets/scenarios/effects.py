@@ -12,7 +12,7 @@ from assets.scenarios.settings import Settings
 from assets.tension.measures import Measured
 from assets.tension.pairs import Bools, Floats
 from assets.tension.people import POPULATION, People
-from assets.tension.summaries import Scope
+from assets.tension.summaries import KEY, Scope
 
 #: Columns of `tension__acces` and `tension__demande` set side by side, before and after.
 ACCESS_COLUMNS = (
@@ -78,10 +78,7 @@ def crossing_rows(
         groups: people of each group at each origin, NaN where unknown.
     """
     t0, t1 = before.seconds, after.seconds
-    gap = np.where(np.isfinite(t0) & np.isfinite(t1), t1 - t0, 0.0)
-    opened, lost = ~np.isfinite(t0) & np.isfinite(t1), np.isfinite(t0) & ~np.isfinite(t1)
-    nearer = (gap <= -rule.ecart_min_s) & (gap < 0) | opened
-    farther = (gap >= rule.ecart_min_s) & (gap > 0) | lost
+    gap, nearer, farther = moves(t0, t1, rule)
     parts = []
     for group, counted in groups.items():
         columns = {
@@ -111,6 +108,34 @@ def crossing_rows(
                 )
             )
     return parts
+
+
+def moves(before: Floats, after: Floats, rule: Settings) -> tuple[Floats, Bools, Bools]:
+    """Seconds more (less when negative) for each origin that has a time on both sides, 0 for the others; whose time
+    falls, or is found; whose time grows, or is lost.
+    """
+    was, has = np.isfinite(before), np.isfinite(after)
+    gap = np.where(was & has, after - before, 0.0)
+    nearer = (gap <= -rule.ecart_min_s) & (gap < 0) | ~was & has
+    farther = (gap >= rule.ecart_min_s) & (gap > 0) | was & ~has
+    return gap, nearer, farther
+
+
+def time_rows(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Mean time of every territory, moved or not, from rows of `tension__acces` of both cases.
+
+    Columns: `niveau, territoire, typologie, mesure, population`, then `temps_avant_min, temps_apres_min, ecart_min`
+    (negative: nearer; null where one side has none) and `sans_temps_avant_pct, sans_temps_apres_pct`.
+    """
+    shown = {"temps_moyen_min": "temps_{}_min", "sans_temps_pct": "sans_temps_{}_pct"}
+
+    def side(frame: pl.DataFrame, name: str, *more: str) -> pl.DataFrame:
+        return frame.select(*KEY, *more, *(pl.col(c).alias(title.format(name)) for c, title in shown.items()))
+
+    joined = side(before, "avant", "population").join(side(after, "apres"), on=list(KEY), how="inner")
+    gap = (pl.col("temps_apres_min") - pl.col("temps_avant_min")).round(2).alias("ecart_min")
+    columns = ("temps_avant_min", "temps_apres_min", "ecart_min", "sans_temps_avant_pct", "sans_temps_apres_pct")
+    return joined.with_columns(gap).select(*KEY, "population", *columns).sort(*KEY)
 
 
 def vehicle_km(people: People, before: Floats, after: Floats, trips: float) -> float:

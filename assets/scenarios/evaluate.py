@@ -21,7 +21,9 @@ from assets.scenarios.effects import (
     SUPPLY_COLUMNS,
     cell_rows,
     crossing_rows,
+    moves,
     side_by_side,
+    time_rows,
     vehicle_km,
 )
 from assets.scenarios.region import people_of, roads_of
@@ -36,7 +38,7 @@ from assets.tension.index_rows import places, supply_columns
 from assets.tension.measures import Measured, Source, measure
 from assets.tension.methods import methods
 from assets.tension.pairs import Floats, Pairs
-from assets.tension.people import People
+from assets.tension.people import POPULATION, People
 from assets.tension.scheme import scheme
 from assets.tension.summaries import KEY, Scope, access_rows, supply_rows
 from assets.tension.tables import TENSION, held_departements
@@ -65,9 +67,10 @@ class Evaluation:
 
     Attributes:
         mesure: what the times are: by road, or as the crow flies.
+        typologies: those touched.
         departements: the region measured: effects beyond it are not counted.
-        tables: frames by name: `modifications`, `points_accueil`, `carreaux`, `acces`, `gagnants_perdants`, `demande`,
-            `paniers`, `tension`.
+        tables: frames by name: `modifications`, `points_accueil`, `carreaux`, `temps`, `acces`, `gagnants_perdants`,
+            `demande`, `paniers`, `tension`.
         figures: the whole in a few numbers, by name.
         off_road: ids of counters that open too far from any road.
     """
@@ -76,6 +79,7 @@ class Evaluation:
     base: Base
     supply: Supply
     mesure: str
+    typologies: tuple[str, ...]
     departements: tuple[str, ...]
     tables: Mapping[str, pl.DataFrame]
     figures: Mapping[str, float | None]
@@ -102,7 +106,15 @@ def evaluate(workspace: Workspace, scenario: Scenario, base: Base, ground: Groun
     reporter().step("scénario : effets")
     tables_made, figures = _effects(tables, cases, scope, kinds, supply)
     return Evaluation(
-        scenario, base, supply, cases.before.mesure, region.departements, tables_made, figures, cases.off_road
+        scenario,
+        base,
+        supply,
+        mesure=cases.before.mesure,
+        typologies=tuple(kinds),
+        departements=region.departements,
+        tables=tables_made,
+        figures=figures,
+        off_road=cases.off_road,
     )
 
 
@@ -170,6 +182,7 @@ def _effects(
     parts: dict[str, list[pl.DataFrame]] = {"carreaux": [], "gagnants_perdants": []}
     sides: dict[str, tuple[list[pl.DataFrame], list[pl.DataFrame]]] = {"acces": ([], []), "demande": ([], [])}
     won = km = 0.0
+    nearer, farther = (np.zeros(everybody.number, dtype=np.bool_) for _ in range(2))
     for typology in kinds:
         both = [_measured(case, typology, case.counters) for case in (cases.before, cases.after)]
         parts["carreaux"].append(cell_rows(everybody, both[0], both[1], _MINUTES))
@@ -180,14 +193,21 @@ def _effects(
         lengths = cases.before.length_m[typology], cases.after.length_m[typology]
         km += vehicle_km(everybody, *lengths, rule.trajets_par_an.of(typology))
         won += gain(everybody, both[0].seconds, both[1].seconds)
+        _, closer, away = moves(both[0].seconds, both[1].seconds, rule)
+        nearer, farther = nearer | closer, farther | away
     alone = np.array(cases.alone)
+    here = everybody.groups[POPULATION]
     figures: dict[str, float | None] = {
+        "habitants_rapproches": float(np.nansum(here[nearer])),
+        "habitants_eloignes": float(np.nansum(here[farther])),
+        "habitants_rapproches_et_eloignes": float(np.nansum(here[nearer & farther])),
         "personnes_minutes": won,
         "vehicules_km_an": km,
         "interaction_personnes_minutes": None if np.isnan(alone).any() else won - float(alone.sum()),
     }
     made = {name: pl.concat(frames) for name, frames in parts.items()}
     access, demand = (tuple(pl.concat(f) for f in sides[name]) for name in ("acces", "demande"))
+    made["temps"] = time_rows(*access)
     made["acces"] = side_by_side(access[0], access[1], KEY, ACCESS_COLUMNS)
     made["demande"] = side_by_side(demand[0], demand[1], KEY, SUPPLY_COLUMNS)
     made["paniers"] = _baskets(cases, scope, kinds)
@@ -294,21 +314,42 @@ def _ranked(territories: pl.DataFrame, niveau: str, mesure: str) -> pl.DataFrame
 
 
 def _counters(cases: Cases, supply: Supply) -> pl.DataFrame:
-    """Counters the edits touch: as they were, as they are; `etat`: fermé, ouvert, déplacé, horaires changés."""
-    closed = [c for change in supply.changes for c in change.closed]
-    before = cases.before.counters.filter(pl.col("point_accueil_id").is_in(closed))
-    opened = [i for change in supply.changes for i in change.opened["point_accueil_id"]]
-    after = cases.after.counters.filter(pl.col("point_accueil_id").is_in(opened))
-    kept = before.select("point_accueil_id", pl.col("longitude").alias("_x"), pl.col("latitude").alias("_y"))
-    now = after.join(kept, on="point_accueil_id", how="left", maintain_order="left")
-    moved = (pl.col("_x") != pl.col("longitude")) | (pl.col("_y") != pl.col("latitude"))
-    state = (pl.when(pl.col("_x").is_null()).then(pl.lit("ouvert")).when(moved).then(pl.lit("déplacé"))).otherwise(
-        pl.lit("horaires changés")
+    """Counters the edits touch: as they are, closed ones as they were.
+
+    `etat`: fermé, ouvert, déplacé, horaires changés; `longitude_avant, latitude_avant`: where one that moved was;
+    `modifications`: ranks of the edits that touch it.
+    """
+    ranks: dict[str, list[str]] = {}
+    for change in supply.changes:
+        for ident in dict.fromkeys((*change.closed, *change.opened["point_accueil_id"])):
+            ranks.setdefault(ident, []).append(str(change.rank))
+    touched_ids = pl.col("point_accueil_id").is_in(list(ranks))
+    before, now = (case.counters.filter(touched_ids) for case in (cases.before, cases.after))
+    place = ("longitude", "latitude", "horaires")
+    was = before.select("point_accueil_id", *(pl.col(c).alias(f"{c}_avant") for c in place))
+    longitude, latitude, hours = (pl.col(f"{c}_avant").ne_missing(pl.col(c)) for c in place)
+    state = (
+        pl.when(~pl.col("point_accueil_id").is_in(before["point_accueil_id"].implode()))
+        .then(pl.lit("ouvert"))
+        .when(longitude | latitude)
+        .then(pl.lit("déplacé"))
+        .when(hours)
+        .then(pl.lit("horaires changés"))
     )
-    gone = before.filter(~pl.col("point_accueil_id").is_in(after["point_accueil_id"].implode()))
-    return pl.concat(
+    gone = before.filter(~pl.col("point_accueil_id").is_in(now["point_accueil_id"].implode()))
+    found = pl.concat(
         [
-            now.with_columns(state.alias("etat")).drop("_x", "_y"),
-            gone.with_columns(pl.lit("fermé").alias("etat")),
+            # Without a state: an edit undoes another.
+            now.join(was, on="point_accueil_id", how="left").with_columns(state.alias("etat")).drop_nulls("etat"),
+            gone.join(was, on="point_accueil_id", how="left").with_columns(pl.lit("fermé").alias("etat")),
         ]
-    ).sort("point_accueil_id")
+    )
+    there = pl.col("etat") == "déplacé"
+    return (
+        found.drop("horaires_avant")
+        .with_columns(
+            *(pl.when(there).then(pl.col(c)).alias(c) for c in ("longitude_avant", "latitude_avant")),
+            pl.Series("modifications", [", ".join(ranks[i]) for i in found["point_accueil_id"]], dtype=pl.String),
+        )
+        .sort("point_accueil_id")
+    )

@@ -156,6 +156,8 @@ class _Site:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._outlines = Outlines(ground.communes)
+        communes = ground.communes.select("code", "nom").iter_rows()
+        self._names = {code: f"{name} ({code})" for code, name in communes}
 
     @staticmethod
     def row(ident: str, typology: str, kind: str, hours: str | None, name: str | None) -> Row:
@@ -174,7 +176,8 @@ class _Site:
         ids = self._ground.aliases.get(ident, (ident,))
         found = supply.counters.filter(pl.col("point_accueil_id").is_in(list(ids)))
         if found.height == 1:
-            return found.row(0, named=True)
+            row = found.row(0, named=True)
+            return row | {"_ou": self._names.get(row["code_insee"], row["code_insee"])}
         if found.height > 1:
             raise _refused(
                 rank, "an id of one counter", f"{ident}, of {', '.join(found['point_accueil_id'])}", "name one"
@@ -217,7 +220,7 @@ class _Site:
             "code_insee": commune["code"],
             "code_departement": commune["departement"],
             "lieu_id": lieu,
-            "_ou": f"{commune['nom']} ({commune['code']})",
+            "_ou": self._names[commune["code"]],
         }
 
     def _became(self, ident: str) -> str:
@@ -240,8 +243,10 @@ class _Site:
 
 
 def _what(row: Row, at: Row) -> str:
-    where = at.get("_ou") or at.get("code_insee")
-    return f"{row['nom']} ({row['typologie']}, {where})"
+    """A counter in words: its name, its typology where the name does not say it, its commune."""
+    name, typology = row["nom"] or row["typologie"], row["typologie"]
+    kind = "" if typology.casefold() in name.casefold() else f", {typology}"
+    return f"{name}{kind} – {at['_ou']}"
 
 
 def _frame(rows: list[Row]) -> pl.DataFrame:

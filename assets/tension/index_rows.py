@@ -65,13 +65,27 @@ def tension_rows(
     )
 
 
-def places() -> tuple[pl.Expr, pl.Expr]:
-    """`rang_national, rang_classe`: 1 for the most tense of all, of its density class; equal ones share the first."""
-    national, of_class = (pl.col(f"tension_{r}").rank("min", descending=True) for r in ("national", "classe"))
+def places() -> tuple[pl.Expr, ...]:
+    """Where a territory stands, among all those of a table and among those of its density class.
+
+    `rang_national, rang_classe`: 1 for the most tense; equal ones share the first. `centile_national, centile_classe`:
+    percentage of territories at most as tense, which maps are drawn from.
+    """
+    national, of_class = pl.col("tension_national"), pl.col("tension_classe")
     return (
-        national.cast(pl.Int64).alias("rang_national"),
-        of_class.over("classe_densite").cast(pl.Int64).alias("rang_classe"),
+        _rank(national).alias("rang_national"),
+        _rank(of_class).over("classe_densite").alias("rang_classe"),
+        _centile(national).alias("centile_national"),
+        _centile(of_class).over("classe_densite").alias("centile_classe"),
     )
+
+
+def _rank(tension: pl.Expr) -> pl.Expr:
+    return tension.rank("min", descending=True).cast(pl.Int64)
+
+
+def _centile(tension: pl.Expr) -> pl.Expr:
+    return 100 * tension.rank("max") / tension.count()
 
 
 def density_class(membership: pl.DataFrame, niveau: str) -> pl.DataFrame:

@@ -1,8 +1,9 @@
 """`datapackage.json`: the release for Frictionless tools. It lies at the root of the release: a Data Package may not
 point above its own folder.
 
-CSV files are tabular resources with their Table Schema; the other products are plain resources. The schemas themselves
-are written with the CSV files.
+CSV files are tabular resources with their Table Schema; the other products are plain resources, and a table too long
+for a CSV is described by the schema all the same. The schemas themselves are written with the CSV files; references
+between tables, which they cannot hold, are added here.
 """
 
 import json
@@ -10,7 +11,8 @@ from typing import Any
 
 from outputs.metadata.formats import Format, format_of
 from outputs.metadata.publication import Publication
-from outputs.metadata.release import File, Release, Source
+from outputs.metadata.release import File, Release, Source, Table
+from outputs.table_schema import references, table_schema
 
 PATH = "datapackage.json"
 
@@ -60,12 +62,22 @@ def _resource(file: File, found: Format, release: Release, publication: Publicat
         "hash": f"sha256:{file.sha256}",
         "licenses": [_licence(table.contract.licence if table else release.licence, publication)],
     }
-    schema = f"csv/{layer}.schema.json"
     if suffix == "csv":
         described |= {"encoding": "utf-8", "dialect": _DIALECT}
-        if release.has(schema):
-            described |= {"type": "table", "profile": "tabular-data-resource", "schema": schema}
+    if table and release.has(f"csv/{layer}.schema.json"):
+        if suffix == "csv":
+            described |= {"type": "table", "profile": "tabular-data-resource", "schema": _schema(table, release)}
+        elif not release.has(f"csv/{layer}.csv"):
+            described["schema"] = f"csv/{layer}.schema.json"
     return described
+
+
+def _schema(table: Table, release: Release) -> str | dict[str, Any]:
+    """The file of the schema; the schema itself when its table refers to others."""
+    written = {t.contract.table for t in release.tables if release.has(f"csv/{t.contract.layer}.csv")}
+    if not (keys := references(table.contract, written)):
+        return f"csv/{table.contract.layer}.schema.json"
+    return {**table_schema(table.contract), "title": table.title, "foreignKeys": keys}
 
 
 def _licence(identifier: str, publication: Publication) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ class Format(Strict):
     role: Literal["données", "documents", "fiches", "interne"]
     titre: str
     couche: bool = False  # the stem of the file is the layer of its table
+    lignes_max: Annotated[int, Field(gt=0)] | None = None  # a table of more rows has no such file
     phrase: str = ""
     ouvrir: str = ""
     media: str = Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$")
@@ -51,6 +52,12 @@ def load(path: Path = _FILE) -> tuple[Format, ...]:
 def formats() -> tuple[Format, ...]:
     """The declaration of this project."""
     return load()
+
+
+def has_csv(rows: int) -> bool:
+    """Whether a table of that many rows has a CSV: longer ones are published as Parquet only."""
+    most = format_of("csv/table.csv").lignes_max
+    return most is None or rows <= most
 
 
 def format_of(path: str) -> Format:

@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from outputs.metadata.formats import Format, format_of, formats
+from outputs.metadata.formats import Format, format_of, formats, has_csv
 from outputs.metadata.markdown import to_html
 from outputs.metadata.publication import Publication
 from outputs.metadata.release import File, Release, Table, verdict_sentence
@@ -66,7 +66,7 @@ def index(release: Release, publication: Publication, *, later: tuple[str, ...])
         later: files of the release that are written after this page, by path.
     """
     pages = environment(_TEMPLATES)
-    pages.globals["taille"] = size
+    pages.globals |= {"taille": size, "csv": has_csv}
     whole = total(release.coverage)
     layers = {t.contract.layer for t in release.tables}
     names = {row.departement: row.nom for row in release.coverage}

@@ -22,7 +22,7 @@ class Entry:
     """One line of a legend.
 
     `value` is of a category (None: all other values). `low`, excluded, and `high`, included, bound a class; `unknown`
-    is the class of null.
+    is the class of null. `size`, in millimetres, is of points.
     """
 
     label: str
@@ -31,6 +31,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     unknown: bool = False
+    size: float = 0.0
 
 
 def style_of(contract: Contract, declared: LayerStyle | None) -> Style | None:
@@ -48,11 +49,12 @@ def entries(style: Style, contract: Contract, palettes: Palettes) -> list[Entry]
     """
     match style:
         case Plain():
-            return [Entry(contract.title, style.couleur)]
+            return [Entry(contract.title, style.couleur, size=style.taille)]
         case Categories():
             after = _unit(contract.column(style.colonne))
             values = palettes.valeurs[style.palette].items()
-            return [*(Entry(v + after, colour, value=v) for v, colour in values), Entry("autre", _OTHER)]
+            named = [Entry(v + after, colour, value=v, size=style.taille) for v, colour in values]
+            return [*named, Entry(style.autres, _OTHER, size=style.taille)]
         case Classes():
             return _classes(style, contract, palettes)
 
@@ -61,11 +63,16 @@ def _classes(style: Classes, contract: Contract, palettes: Palettes) -> list[Ent
     column = contract.column(style.colonne)
     bounds = [None, *style.limites, None]
     shades = palettes.shades(style.palette, len(bounds) - 1)
+    if style.inverse:
+        shades.reverse()
+    limits = list(pairwise(bounds))
+    labels = style.libelles or [_label(low, high, column) + _unit(column) for low, high in limits]
+    sizes = style.tailles or [style.taille] * len(limits)
     found = [
-        Entry(_label(low, high, column) + _unit(column), shade, low=low, high=high)
-        for (low, high), shade in zip(pairwise(bounds), shades, strict=True)
+        Entry(label, shade, low=low, high=high, size=size)
+        for (low, high), label, shade, size in zip(limits, labels, shades, sizes, strict=True)
     ]
-    return [*found, Entry("inconnu", style.inconnu, unknown=True)]
+    return [*found, Entry(style.libelle_inconnu, style.inconnu, unknown=True, size=style.taille)]
 
 
 def _label(low: float | None, high: float | None, column: Column) -> str:
@@ -86,5 +93,5 @@ def _unit(column: Column) -> str:
 
 
 def _french(number: float | None) -> str:
-    """Decimal comma, no useless zero."""
-    return f"{number:g}".replace(".", ",")
+    """Decimal comma, thousands apart, no useless zero."""
+    return f"{number:,.10g}".replace(",", "\u202f").replace(".", ",")

@@ -71,9 +71,11 @@ def _widget(column: Column) -> Element:
 
 def _renderer(style: Style, contract: Contract, palettes: Palettes) -> Element:
     legend = entries(style, contract, palettes)
-    symbols = node("symbols", {}, *(_symbol(i, e.colour, style, contract) for i, e in enumerate(legend)))
-    # The first category of a palette, the most numerous, lies under the others.
-    levels = int(isinstance(style, Categories) and _is_point(contract))
+    # The first category of a palette, the most numerous, lies under the others; the largest points, under the small.
+    sized = isinstance(style, Classes) and bool(style.tailles)
+    levels = int((isinstance(style, Categories) or sized) and _is_point(contract))
+    over = [len(legend) - 1 - i if sized else i for i in range(len(legend))]
+    symbols = node("symbols", {}, *(_symbol(i, e, over[i], style, contract) for i, e in enumerate(legend)))
     common = {"enableorderby": 0, "symbollevels": levels, "forceraster": 0}
     match style:
         case Categories():
@@ -120,7 +122,8 @@ def _range(rank: int, entry: Entry) -> Element:
     )
 
 
-def _symbol(rank: int, colour: str | None, style: Style, contract: Contract) -> Element:
+def _symbol(rank: int, entry: Entry, level: int, style: Style, contract: Contract) -> Element:
+    colour = entry.colour
     outline = {
         "outline_color": rgba(style.contour),
         "outline_style": "solid" if style.contour else "no",
@@ -131,13 +134,13 @@ def _symbol(rank: int, colour: str | None, style: Style, contract: Contract) -> 
     }
     if _is_point(contract):
         kind, layer = "marker", "SimpleMarker"
-        more = {"name": SHAPES[style.forme], "size": f"{style.taille:g}", "size_unit": "MM"}
-        changing = {"size": _SHRUNK.format(style.taille), "outlineWidth": _SHRUNK.format(style.epaisseur)}
+        more = {"name": SHAPES[style.forme], "size": f"{entry.size:g}", "size_unit": "MM"}
+        changing = {"size": _SHRUNK.format(entry.size), "outlineWidth": _SHRUNK.format(style.epaisseur)}
     else:
         kind, layer = "fill", "SimpleFill"
         more = {"style": "solid" if colour else "no"}
         changing = {}
-    drawn = node("layer", {"class": layer, "enabled": 1, "locked": 0, "pass": rank}, option({**outline, **more}))
+    drawn = node("layer", {"class": layer, "enabled": 1, "locked": 0, "pass": level}, option({**outline, **more}))
     # QGIS before 3.26 reads these where the newer ones read the options above.
     drawn.extend(node("prop", {"k": k, "v": v}) for k, v in {**outline, **more}.items())
     drawn.append(node("data_defined_properties", {}, _properties(changing)))

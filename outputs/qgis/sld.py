@@ -43,7 +43,7 @@ def _rule(entry: Entry, style: Style, contract: Contract) -> Element:
     rule = node("se:Rule", {}, node("se:Name", text=entry.label), title)
     if (condition := _condition(entry, style)) is not None:
         rule.append(condition)
-    rule.append(_symbolizer(entry.colour, style, contract))
+    rule.append(_symbolizer(entry, style, contract))
     return rule
 
 
@@ -75,7 +75,8 @@ def _parameters(**values: str | None) -> list[Element]:
     ]
 
 
-def _symbolizer(colour: str | None, style: Style, contract: Contract) -> Element:
+def _symbolizer(entry: Entry, style: Style, contract: Contract) -> Element:
+    colour = entry.colour
     opacity = f"{style.opacite:g}"
     parts = []
     if colour:
@@ -86,7 +87,7 @@ def _symbolizer(colour: str | None, style: Style, contract: Contract) -> Element
     if contract.geometry is None or contract.geometry.type != "Point":
         return node("se:PolygonSymbolizer", {}, *parts)
     mark = node("se:Mark", {}, node("se:WellKnownName", text=_SHAPES[style.forme]), *parts)
-    graphic = node("se:Graphic", {}, mark, node("se:Size", text=f"{style.taille * _PIXELS_PER_MM:.1f}"))
+    graphic = node("se:Graphic", {}, mark, node("se:Size", text=f"{entry.size * _PIXELS_PER_MM:.1f}"))
     if style.forme in _ROTATED:
         graphic.append(node("se:Rotation", {}, node("ogc:Literal", text=_ROTATED[style.forme])))
     return node("se:PointSymbolizer", {}, graphic)

@@ -1,6 +1,6 @@
 """The tables of a release a sheet is made from, opened lazily. Opening only: what is read of them is `content`'s."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -29,13 +29,13 @@ NEEDED = (
 )
 
 
-def open_layers(folder: Path) -> dict[str, pl.LazyFrame]:
+def open_layers(folder: Path, needed: Sequence[str] = NEEDED) -> dict[str, pl.LazyFrame]:
     """The tables of the release in `folder`, by layer.
 
     Raises:
         WrongUse: it lacks some, being older than indicators.
     """
-    absent = [name for name in NEEDED if not layout.geoparquet(folder, name).is_file()]
+    absent = [name for name in needed if not layout.geoparquet(folder, name).is_file()]
     if absent:
         raise WrongUse(
             f"release {folder.name}",
@@ -43,4 +43,4 @@ def open_layers(folder: Path) -> dict[str, pl.LazyFrame]:
             found=f"no table {', '.join(absent)}",
             remedy="make a new release with `csp build`, or give a later one with --release",
         )
-    return {name: pl.scan_parquet(layout.geoparquet(folder, name)) for name in NEEDED}
+    return {name: pl.scan_parquet(layout.geoparquet(folder, name)) for name in needed}

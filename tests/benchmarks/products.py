@@ -20,6 +20,7 @@ from outputs.csv_tables import write_csv
 from outputs.geopackage import write_geopackage
 from outputs.geoparquet import write_geoparquet
 from outputs.joined import layers_of
+from outputs.metadata.formats import has_csv
 from outputs.reread_products import reread_tiles, reread_workbook
 from outputs.style import look
 from outputs.table_schema import write_table_schema
@@ -68,8 +69,9 @@ def _geopackage(folder: Path) -> None:
 
 def _csv(folder: Path) -> None:
     for contract, frame in _tables():
-        write_csv(frame, contract, folder / f"{contract.layer}.csv")
-        write_table_schema(contract, [], folder / f"{contract.layer}.schema.json")
+        if has_csv(frame.height):
+            write_csv(frame, contract, folder / f"{contract.layer}.csv")
+        write_table_schema(contract, folder / f"{contract.layer}.schema.json")
 
 
 def _workbook(folder: Path) -> None:

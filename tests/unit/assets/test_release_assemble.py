@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import frictionless
 import polars as pl
 import pytest
 import shapely
@@ -21,6 +22,8 @@ from assets.release.journal import JOURNAL
 from assets.release.manifest import Code, Verdict, check_sums, files_of, load_manifest
 from assets.release.promote import promote, settle
 from assets.release.versions import already_made, latest, read_manifest
+from outputs.metadata import formats as declared_formats
+from outputs.metadata.formats import formats
 from pipeline.foundations.errors import QualityRefused, WrongUse
 from quality.contract import Contract
 from sources.spec import SourceSpec
@@ -179,7 +182,7 @@ def test_notes_say_in_french_what_the_reader_must_know(tmp_path, tables, context
     assert "| `guichets` | Guichets (données fictives) | 2 |" in text
     assert (
         r"| Annuaire \| locaux | DILA | 21/01/2026 | Licence Ouverte 2.0 "
-        "| dernière bonne version, vieux de 10 jours : le serveur ne répond pas |"
+        "| dernière bonne version, vieux de 10 jours ; la cause est dans `manifest.json` |"
     ) in text
     assert "- DILA, 21/01/2026" in text
     real = stage(tmp_path, V1, tables, CONTRACTS, replace(context, fictif=False))
@@ -193,6 +196,31 @@ def test_same_inputs_same_bytes_in_every_file(tmp_path, tables, context, quality
     assert {p.relative_to(once): p.read_bytes() for p in files_of(once)} == {
         p.relative_to(again): p.read_bytes() for p in files_of(again)
     }
+
+
+def test_a_table_no_spreadsheet_opens_is_published_as_parquet_only(tmp_path, tables, context, monkeypatch):
+    short = tuple(f.model_copy(update={"lignes_max": 1}) if f.lignes_max else f for f in formats())
+    monkeypatch.setattr(declared_formats, "formats", lambda: short)
+    tables["essai__distances"] = tables["essai__distances"].head(1)
+    folder = stage(tmp_path, V1, tables, CONTRACTS, context)
+    names = sorted(p.name for p in (folder / "csv").iterdir())
+    assert names == ["distances.csv", "distances.schema.json", "guichets.schema.json"]
+    assert pl.read_parquet(folder / "geoparquet" / "guichets.parquet").height == 2
+    told = {t.layer: (t.csv, [f.chemin for f in t.fichiers]) for t in load_manifest(folder).tables}
+    assert told["guichets"] == (False, ["geoparquet/guichets.parquet", "csv/guichets.schema.json"])
+    assert told["distances"][0]
+    check_sums(folder)
+    notes, page = (folder / "NOTES.md").read_text("utf-8"), (folder / "index.html").read_text("utf-8")
+    assert "Trop longues pour un tableur, en Parquet seul (dossier `geoparquet/`) : `guichets`." in notes
+    assert page.count("pas de CSV : trop longue pour un tableur") == 1
+    assert "guichets.csv" not in page
+    package = json.loads((folder / "datapackage.json").read_text("utf-8"))
+    described = {r["path"]: r.get("schema") for r in package["resources"]}
+    assert described["geoparquet/guichets.parquet"] == "csv/guichets.schema.json"
+    assert described["geoparquet/distances.parquet"] is None
+    assert described["csv/distances.csv"] == "csv/distances.schema.json"
+    report = frictionless.validate(str(folder / "datapackage.json"))
+    assert report.valid, report.flatten(["message"])
 
 
 def test_promoted_then_nothing_new_until_the_inputs_change(tmp_path, tables, context):

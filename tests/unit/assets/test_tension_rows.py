@@ -335,6 +335,7 @@ def test_the_worst_of_everything_is_the_most_tense_and_the_sentence_says_why():
     assert (worst["niveau"], worst["mesure"], worst["territoire"]) == ("commune", "route", "05009")
     assert (worst["rang_national"], worst["rang_classe"], worst["tension_national"]) == (1, 1, 0.95)
     assert (best["rang_national"], best["tension_national"]) == (10, 0.05)
+    assert (worst["centile_national"], worst["centile_classe"], best["centile_national"]) == (100, 100, 10)
     assert worst["type_national"] == "En tension : offre faible et besoin fort"
     assert "9 % des habitants sont à plus de 20 min d'un France services" in worst["raison_national"]
     assert worst["raison_classe"].startswith("Comparé aux territoires de même densité")

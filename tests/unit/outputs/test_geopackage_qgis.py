@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pyogrio
 import pytest
 from defusedxml.ElementTree import fromstring
@@ -62,6 +63,48 @@ def test_declared_layers_are_layers_like_the_others(package):
     with connect() as database:
         rows = database.sql(f"FROM ST_Read({literal(package)}, layer = 'france_services')").fetchall()
     assert len(rows) == 1
+
+
+def test_tension_and_the_atlas_are_layers_by_measure(package):
+    tension = pyogrio.read_dataframe(package, layer="tension_communes").set_index("code")
+    assert tension["centile_national"].fillna(-1).to_dict() == {"05023": 100.0, "05046": 50.0, "05065": -1.0}
+    assert pyogrio.read_dataframe(package, layer="tension_epci")["nom"].tolist() == ["CC du Briançonnais"]
+    with connect() as database:
+        atlas = database.sql(f"FROM ST_Read({literal(package)}, layer = 'atlas_fermetures')")
+        rows = atlas.project("lieu_code_insee, pousses_au_dela_20_min").fetchall()
+    # The counter without a position is not in the atlas: its figures are not known.
+    assert sorted(rows, key=str) == [("05023", 0.0), ("05046", 1500.0), ("05065", 4500.0), ("05065", None)]
+    names = set(pyogrio.list_layers(package)[:, 0])
+    for layer in ("tension_communes", "tension_epci", "atlas_fermetures", "atlas_ouvertures", "habitants_20_min"):
+        assert {layer, f"{layer}_vol_oiseau"} <= names
+
+
+def test_without_roads_only_what_is_as_the_crow_flies_is_there(tmp_path):
+    tables = [
+        (c, f.filter(pl.col("mesure") != "route") if "mesure" in f.columns else f)
+        for c, f in release()
+        if c.table != "access__acces_communes"
+    ]
+    path = written(tmp_path / "sans_routes.gpkg", tables)
+    names = set(pyogrio.list_layers(path)[:, 0])
+    assert {"tension_communes_vol_oiseau", "atlas_ouvertures_vol_oiseau"} <= names
+    assert not {"tension_communes", "atlas_fermetures", "temps_france_services"} & names
+    ((content,),) = ask(path, "SELECT content FROM qgis_projects")
+    pages = [layout.get("name") for layout in fromstring(unpacked(content)).iter("Layout")]
+    assert pages[0] == "Les points d’accueil des services publics"
+    assert all(page.endswith("(à vol d’oiseau)") for page in pages[1:])
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_only_the_first_map_is_ticked(package):
+    ((content,),) = ask(package, "SELECT content FROM qgis_projects")
+    tree = fromstring(unpacked(content)).find("layer-tree-group")
+    ticked = {
+        layer.get("source").partition("layername=")[2]
+        for layer in tree.iter("layer-tree-layer")
+        if layer.get("checked") == "Qt::Checked"
+    }
+    assert ticked == set(look().cartes.cartes[0].couches)
 
 
 def test_side_tables_are_in_no_list_of_layers(package):
@@ -141,6 +184,22 @@ def test_layers_opened_alone_come_styled_and_named(qgis):
     for layer in ("implantations", "permanences", "itinerances"):
         assert alone[layer]["renderer"] == ["categorizedSymbol", themes + 1]
     assert alone["temps_france_services"]["renderer"] == ["graduatedSymbol", 7]
+    # Every class of its declaration, and that of what is not known.
+    for layer in ("tension_communes", "tension_epci", "atlas_fermetures", "atlas_ouvertures", "habitants_20_min"):
+        limits = next(c for c in look().couches if c.couche == layer).style.limites
+        assert alone[layer]["renderer"] == ["graduatedSymbol", len(limits) + 2], layer
+        assert alone[layer]["indexed"] == 2, layer
+    kinds = len(look().palettes.valeurs["types_tension"])
+    assert alone["type_tension_communes"]["renderer"] == ["categorizedSymbol", kinds + 1]
+    assert alone["tension_communes"]["labels"] == [
+        "la moitié la moins en tension",
+        "du 50e au 75e centile",
+        "du 75e au 90e centile",
+        "du 90e au 95e centile",
+        "les 5 % les plus en tension",
+        "non connu",
+    ]
+    assert {c.couche for c in look().couches if c.geometrie} <= set(alone)
     assert alone["communes"]["renderer"] == ["singleSymbol", 1]
     assert alone["implantations"]["aliases"]["service_nom"] == "Nom du service"
     assert alone["temps_france_services"]["indexed"] == 2  # QgsFeatureSource.SpatialIndexPresent

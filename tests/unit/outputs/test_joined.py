@@ -91,7 +91,7 @@ def test_a_layer_whose_filter_keeps_nothing_is_left_out():
 
 
 def test_rows_that_share_a_key_are_refused():
-    with pytest.raises(QualityRefused, match="2 rows that share theirs"):
+    with pytest.raises(QualityRefused, match="5 rows that share theirs"):
         made(declare(**TIMES | {"filtre": {}}))
 
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from outputs.metadata import formats as kinds
 from outputs.metadata import publication as declared
-from outputs.metadata.formats import format_of, formats
+from outputs.metadata.formats import format_of, formats, has_csv
 from outputs.metadata.index import examples, size
 from outputs.metadata.markdown import to_html
 from outputs.metadata.publication import publication
 from outputs.publish.ressources import declaration
+from outputs.workbook import MOST_ROWS
 from pipeline.foundations.errors import WrongUse
 from quality.contract import all_contracts
 
@@ -70,7 +71,7 @@ def test_the_dataset_is_the_one_published_elsewhere():
     ("path", "title", "layer"),
     [
         ("csv/communes.csv", "CSV", "communes"),
-        ("csv/communes.schema.json", "Schéma d'une table CSV", None),
+        ("csv/communes.schema.json", "Schéma d'une table", None),
         ("geoparquet/communes.parquet", "GeoParquet", "communes"),
         ("qualite/data_docs/index.html", "Règles de qualité, table par table", None),
         ("qualite/data_docs/validations/a/b.html", "Règle de qualité", None),
@@ -80,6 +81,11 @@ def test_the_dataset_is_the_one_published_elsewhere():
 def test_a_file_follows_the_first_rule_that_suits_it(path, title, layer):
     found = format_of(path)
     assert (found.titre, found.layer(path)) == (title, layer)
+
+
+def test_a_csv_stops_where_a_sheet_does():
+    assert has_csv(MOST_ROWS - 1)
+    assert not has_csv(MOST_ROWS)
 
 
 def test_no_two_formats_share_a_title():

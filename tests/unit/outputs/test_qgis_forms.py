@@ -21,20 +21,20 @@ def of(layer):
     return CONTRACTS[layer], STYLES.get(layer), PALETTES
 
 
-def classes(column_type="reel", limits=(5, 10), unit="min", low=None):
+def classes(column_type="reel", limits=(5, 10), unit="min", low=None, shape="MultiPolygon", **more):
     column = {"name": "v", "type": column_type, "title": "V", "description": "V", "unit": unit, "min": low}
-    shape = {"name": "geometrie", "type": "geometrie", "title": "G", "description": "G"}
+    geometry = {"name": "geometrie", "type": "geometrie", "title": "G", "description": "G"}
     contract = Contract.model_validate(
         {
             "table": "a__b",
             "title": "B",
             "description": "B",
             "key": [],
-            "geometry": {"type": "MultiPolygon"},
-            "columns": [column, shape],
+            "geometry": {"type": shape},
+            "columns": [column, geometry],
         }
     )
-    style = {"type": "classes", "colonne": "v", "limites": list(limits), "palette": "viridis"}
+    style = {"type": "classes", "colonne": "v", "limites": list(limits), "palette": "viridis", **more}
     return contract, LayerStyle.model_validate({"couche": "b", "groupe": "G", "style": style})
 
 
@@ -44,8 +44,32 @@ def labels(*arguments, **named):
 
 
 def test_labels_of_classes_are_read_in_french():
-    assert labels(limits=(0.5, 10)) == ["jusqu’à 0,5 min", "0,5 à 10 min", "plus de 10 min", "inconnu"]
-    assert labels("entier", (1, 2, 4), None, low=1) == ["1", "2", "3 à 4", "5 et plus", "inconnu"]
+    assert labels(limits=(0.5, 10)) == ["jusqu’à 0,5 min", "0,5 à 10 min", "plus de 10 min", "non connu"]
+    assert labels("entier", (1, 2, 4), None, low=1) == ["1", "2", "3 à 4", "5 et plus", "non connu"]
+    assert labels(limits=(0, 25_000), unit=None)[1:3] == ["0 à 25\u202f000", "plus de 25\u202f000"]
+    said = {"libelles": ["peu", "assez", "trop"], "libelle_inconnu": "personne ne sait"}
+    assert labels(**said) == ["peu", "assez", "trop", "personne ne sait"]
+
+
+def test_a_ramp_turned_round_makes_what_is_low_dark():
+    contract, straight = classes()
+    _, turned = classes(inverse=True)
+    *shades, unknown = [e.colour for e in entries(straight.style, contract, PALETTES)]
+    assert [e.colour for e in entries(turned.style, contract, PALETTES)] == [*reversed(shades), unknown]
+
+
+def test_graduated_points_grow_and_the_largest_are_drawn_first():
+    contract, declared = classes(shape="Point", tailles=[1, 2.5, 5], taille=0.5)
+    renderer = fromstring(qml(contract, declared, PALETTES)).find("renderer-v2")
+    assert renderer.get("symbollevels") == "1"
+    sizes = [float(p.get("v")) for p in renderer.iter("prop") if p.get("k") == "size"]
+    assert sizes == [1, 2.5, 5, 0.5]
+    *levels, unknown = [int(drawn.get("pass")) for drawn in renderer.iter("layer")]
+    assert levels == sorted(levels, reverse=True)
+    assert unknown < min(levels)
+    marks = [float(e.text) for e in fromstring(sld(contract, declared, PALETTES)).iter() if e.tag.endswith("}Size")]
+    assert marks == sorted(marks[:3]) + marks[3:]
+    assert marks[2] == pytest.approx(5 * 96 / 25.4, abs=0.05)
 
 
 def test_a_limit_belongs_to_the_class_below_and_null_has_its_own():

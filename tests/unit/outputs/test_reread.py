@@ -1,5 +1,6 @@
 """Reading again: sound products pass, every kind of damage is named."""
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,7 +14,9 @@ from outputs.csv_tables import write_csv
 from outputs.facts import facts
 from outputs.geopackage import write_geopackage
 from outputs.geoparquet import write_geoparquet
+from outputs.joined import layers_of, whole
 from outputs.reread import reread
+from outputs.style import PLAIN, LayerStyle
 from outputs.table_schema import write_table_schema
 from pipeline.foundations.errors import QualityRefused
 
@@ -24,7 +27,7 @@ def write_all(folder, layers):
     for contract, frame in layers:
         write_geoparquet(frame, contract, layout.geoparquet(folder, contract.layer), metadata={})
         write_csv(frame, contract, layout.csv(folder, contract.layer))
-        write_table_schema(contract, [], layout.table_schema(folder, contract.layer))
+        write_table_schema(contract, layout.table_schema(folder, contract.layer))
     date = datetime(2026, 1, 31, tzinfo=UTC)
     write_geopackage(layers, layout.geopackage(folder), title="T", description="D", date_reference=date)
     return folder
@@ -49,6 +52,19 @@ def test_sound_products_pass_and_are_left_untouched(release, expected):
 def test_empty_tables_pass(layers, tmp_path):
     empty = [(c, f.clear()) for c, f in layers]
     reread(write_all(tmp_path / "e", empty), [facts(f, c) for c, f in empty])
+
+
+def test_a_table_too_long_for_a_csv_has_none_and_its_schema_all_the_same(release, expected):
+    facts_of_long = [t.model_copy(update={"csv": t.layer != "distances"}) for t in expected]
+    with pytest.raises(QualityRefused, match=r"distances\.csv"):
+        reread(release, facts_of_long)
+    layout.csv(release, "distances").unlink()
+    reread(release, facts_of_long)
+    with pytest.raises(QualityRefused, match=r"distances\.csv"):
+        reread(release, expected)
+    layout.table_schema(release, "distances").unlink()
+    with pytest.raises(QualityRefused, match=r"distances\.schema\.json"):
+        reread(release, facts_of_long)
 
 
 def test_row_order_does_not_change_the_facts(layers, expected):
@@ -155,6 +171,24 @@ def test_a_layer_nobody_declared_is_refused_where_the_declared_ones_are_known(re
         )
     with pytest.raises(QualityRefused, match="layers"):
         reread(release, expected, [])
+
+
+@pytest.mark.lent
+def test_a_declared_layer_of_many_rows_is_read_again(tmp_path, points):
+    """Beyond some thousand rows the fast way of DuckDB's GDAL reads a view wrong, or kills the process."""
+    contract, frame = points
+    many = pl.concat([frame.with_columns(id=f"{i:05d}" + pl.col("id")) for i in range(5_000)])
+    near = {"couche": "proches", "titre": "P", "description": "D", "geometrie": contract.table, "groupe": "G"}
+    layer = LayerStyle.model_validate({**near, "colonnes": ["id", "nom"]})
+    chosen = PLAIN.model_copy(update={"couches": (layer,)})
+    write_all(tmp_path, [(contract, many)])
+    date = datetime(2026, 1, 31, tzinfo=UTC)
+    write_geopackage(
+        [(contract, many)], layout.geopackage(tmp_path), title="T", description="D", date_reference=date, look=chosen
+    )
+    layers = layers_of([(contract, many)], [layer])
+    reread(tmp_path, [facts(many, contract)], [facts(whole(layers[1], layers), layers[1].contract)])
+    assert "OGR_GPKG_STREAM_BASE_IMPL" not in os.environ
 
 
 def test_a_layer_without_style_or_a_broken_project_is_refused(release, expected):

@@ -24,6 +24,8 @@ HERE = Path(style.__file__).parent
         ("bad_sans_cle", "needs cle and cle_donnees"),
         ("bad_filtre_seul", "filtre need geometrie"),
         ("bad_inconnu", "epaisseur"),
+        ("bad_libelles", "libelles: 3 expected, one per class, 2 found"),
+        ("bad_tailles", "tailles: 3 expected, one per class, 1 found"),
     ],
 )
 def test_a_wrong_declaration_is_explained(fixtures, name, message):
@@ -42,10 +44,50 @@ def copied(tmp_path: Path) -> Path:
 
 def test_adding_a_file_adds_a_layer(tmp_path):
     folder = copied(tmp_path)
-    (folder / "styles" / "tension.yml").write_text(
-        "{couche: tension, titre: T, description: D, geometrie: territories__communes, groupe: Accès}"
+    (folder / "styles" / "essai.yml").write_text(
+        "{couche: essai, titre: T, description: D, geometrie: territories__communes, groupe: Accès}"
     )
-    assert "tension" in {c.couche for c in look_of(folder).couches}
+    assert "essai" in {c.couche for c in look_of(folder).couches}
+
+
+_ONE = "couche: un, titre: Un, description: D, geometrie: territories__communes, groupe: Accès"
+
+
+def test_a_variant_is_the_layer_with_other_values_of_some_fields(tmp_path):
+    folder = copied(tmp_path)
+    variant = "{couche: deux, titre: Deux, filtre: {departement: '36'}}"
+    text = f"{{{_ONE}, filtre: {{departement: '05'}}, variantes: [{variant}]}}"
+    (folder / "styles" / "essai.yml").write_text(text, encoding="utf-8")
+    found = {c.couche: c for c in look_of(folder).couches}
+    first, second = found["un"], found["deux"]
+    assert (second.titre, second.filtre) == ("Deux", {"departement": "36"})
+    assert (second.groupe, second.geometrie, second.description) == (first.groupe, first.geometrie, first.description)
+    assert second.variantes == ()
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [("{couche: un}", "couche un twice"), ("{couche: deux, fond: noir}", "fond: Extra inputs")],
+)
+def test_a_faulty_variant_is_explained(tmp_path, variant, message):
+    folder = copied(tmp_path)
+    (folder / "styles" / "essai.yml").write_text(f"{{{_ONE}, variantes: [{variant}]}}", encoding="utf-8")
+    with pytest.raises(WrongUse, match=message):
+        look_of(folder)
+
+
+def test_every_kind_of_tension_has_a_colour():
+    kinds = all_contracts()["tension__tension"].column("type_national").values
+    assert set(look().palettes.valeurs["types_tension"]) == set(kinds)
+
+
+def test_figures_of_two_measures_of_time_are_never_in_one_layer():
+    measured = {c.table for c in all_contracts().values() if any(x.name == "mesure" for x in c.columns)}
+    for layer in look().couches:
+        if layer.donnees in measured:
+            crow = layer.couche.endswith("_vol_oiseau")
+            assert layer.filtre["mesure"] == ("vol d'oiseau" if crow else "route"), layer.couche
+            assert ("vol d’oiseau" in layer.titre) == crow, layer.couche
 
 
 @pytest.mark.parametrize(

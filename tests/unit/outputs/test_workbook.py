@@ -98,7 +98,7 @@ def test_a_table_longer_than_a_sheet_is_left_out_and_said(tmp_path, monkeypatch)
     found = sheets(tables(), declared())
     path = written(tmp_path / "c.xlsx", found)
     assert "Implantations" not in fastexcel.read_excel(path).sheet_names
-    assert "csv/implantations.csv" in str(cells(path, "Lisez-moi").rows())
+    assert "geoparquet/implantations.parquet" in str(cells(path, "Lisez-moi").rows())
     reread_workbook(path, found)
 
 

@@ -1,0 +1,1 @@
+"""What evaluated projects are shown as: report, GeoPackage, comparison."""
