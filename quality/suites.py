@@ -7,7 +7,7 @@ Some kinds of rule cannot be said to Great Expectations as they are: a foreign k
 constraint on the items of a list, being a finite number, columns in increasing order, parts that sum up to a whole.
 Others it judges one value after another in Python (bounds, patterns, keys), minutes on the tables of a country. They
 are computed by polars into a boolean column added to the batch, and the expectation is that this column is true: the
-outcome is an ordinary Great Expectations result, with its counts, its row numbers and its place in the Data Docs,
+outcome is an ordinary Great Expectations result, with its counts and its place in the Data Docs,
 rather than a look-alike built beside it. Types are judged with the names of columns: one rule, not one per column.
 
 A pattern must match the whole value, as in Table Schema, whether or not it is written with `^` and `$`.
@@ -225,7 +225,8 @@ def _column_rules(contract: Contract, column: Column) -> list[Rule]:
                 holds=pl.when(value.is_not_null()).then(value.is_unique()),
             )
         )
-    if column.type == "reel" and (column.min is None or column.max is None):  # else its bounds say it
+    bounded = column.min is not None and column.max is not None and column.mostly == 1
+    if column.type == "reel" and not bounded:  # else its bounds say it
         rules.append(
             rule(
                 "fini",
@@ -376,8 +377,9 @@ def _check_sense(contract: Contract, column: Column) -> None:
         faults.append("unique is not for liste_texte")
     if column.pattern is not None:
         try:
-            re.compile(column.pattern)
-        except re.error as error:
+            re.compile(column.pattern)  # as readers of Table Schema do
+            pl.Series([""]).str.contains(column.pattern)  # as it is judged
+        except (re.error, pl.exceptions.ComputeError) as error:
             faults.append(f"pattern: {error}")
     if faults:
         raise WrongUse(

@@ -76,7 +76,7 @@ def validate_tables(
                 run_id=run_id(data_docs) if data_docs else None,
             )
             found |= {r.expectation_config.meta["regle"]: r for r in outcome.results if r.expectation_config}
-        results += (_result(rule, found.get(rule.regle), frame.columns, batch, contract, unavailable) for rule in rules)
+        results += (_result(rule, found.get(rule.regle), frame, batch, contract, unavailable) for rule in rules)
     if data_docs:
         publish(context, data_docs, contracts)
     return results
@@ -159,7 +159,7 @@ def _with_computed(
 def _result(
     rule: Rule,
     found: Any,
-    names: Sequence[str],
+    frame: pl.DataFrame,
     batch: pl.DataFrame,
     contract: Contract,
     unavailable: Mapping[str, str],
@@ -181,7 +181,7 @@ def _result(
             rule,
             statut=status,
             gravite=rule.gravite,
-            observe=_observed(rule, details, contract, batch.select(names)),
+            observe=_observed(rule, details, contract, frame),
             nb_valeurs=batch.height if table_level else None,
         )
     judged = details["element_count"] - details.get("missing_count", 0)

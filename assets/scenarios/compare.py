@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.release.versions import LATEST, find, read_manifest
-from assets.scenarios.folders import replaced
+from assets.scenarios.folders import replaceable, replaced
 from assets.scenarios.read import read_scenario
 from assets.scenarios.results import edition_on, evaluate_file, print_of
 from outputs.scenario.comparison import Comparison
@@ -40,6 +40,8 @@ def compare(
     Raises:
         WrongUse: a fault of one of them, or they are not on one release of this data root.
     """
+    folder = out or workspace.root.path / "comparaisons" / "-".join(path.resolve().stem for path in given)[:_LONGEST]
+    replaceable(folder, COMPARED[-1])
     found = [_results(workspace, path, version) for path in given]
     compared = Comparison(tuple(found))
     base = compared.several[0].summary
@@ -53,7 +55,6 @@ def compare(
             remedy="evaluate the scenarios again here",
         )
     reporter().step("scénarios : côte à côte")
-    folder = out or workspace.root.path / "comparaisons" / "-".join(path.resolve().stem for path in given)[:_LONGEST]
     with replaced(folder, COMPARED[-1]) as aside:
         report = write_comparison(compared, release, aside, edition_on(manifest, release, compared.several))
     return Compared(report, folder)

@@ -9,15 +9,14 @@ from pathlib import Path
 from pipeline.foundations.errors import WrongUse
 
 
-@contextmanager
-def replaced(folder: Path, mark: str) -> Iterator[Path]:
-    """A folder to write in; it takes the place of `folder`, and of the results there, when nothing failed.
+def replaceable(folder: Path, mark: str) -> Path:
+    """The folder itself, when results may take its place.
 
     Args:
         mark: a file that every folder of such results holds.
 
     Raises:
-        WrongUse: `folder` holds something else, which would be lost.
+        WrongUse: it holds something else, which would be lost.
     """
     if folder.exists() and not (folder / mark).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
         raise WrongUse(
@@ -26,6 +25,17 @@ def replaced(folder: Path, mark: str) -> Iterator[Path]:
             found="something else",
             remedy="give another --out",
         )
+    return folder
+
+
+@contextmanager
+def replaced(folder: Path, mark: str) -> Iterator[Path]:
+    """A folder to write in; it takes the place of `folder`, and of the results there, when nothing failed.
+
+    Raises:
+        WrongUse: as `replaceable`.
+    """
+    replaceable(folder, mark)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)

@@ -14,7 +14,7 @@ from assets.release.versions import LATEST, find
 from assets.scenarios.base import load_base
 from assets.scenarios.edits import Scenario
 from assets.scenarios.evaluate import Evaluation, evaluate
-from assets.scenarios.folders import replaced
+from assets.scenarios.folders import replaceable, replaced
 from assets.scenarios.ground import ground_of
 from assets.scenarios.read import read_scenario
 from assets.scenarios.settings import settings
@@ -53,9 +53,9 @@ def evaluate_file(
     if version == LATEST:
         version = find(workspace.root.releases, LATEST).name
     scenario = read_scenario(path, version)
+    folder = replaceable(out or workspace.root.path / "scenarios" / (name or path.stem), SUMMARY)
     base = load_base(workspace, scenario.base)
     made = evaluate(workspace, scenario, base, ground_of(workspace, base))
-    folder = out or workspace.root.path / "scenarios" / (name or path.stem)
     reporter().step("scénario : tables, cartes et rapport")
     report = write(made, find(workspace.root.releases, scenario.base), folder)
     return Written(made, report, folder)

@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from outputs.sheet.scheme import scheme
 from outputs.style import Classes, LayerStyle, Look, Maps, Palettes
 from pipeline.foundations.declared import checked, load
@@ -34,13 +32,16 @@ def look_of(typologies: Sequence[str], mapped: Sequence[str], layers: Collection
         mapped: those of them that have maps.
         layers: the layers there are: maps do without the others.
     """
-    styles = [made for path in sorted((_HERE / "styles").glob("*.yml")) for made in _made(_read(path), typologies)]
+    declared = [
+        checked(LayerStyle, made, path)
+        for path in sorted((_HERE / "styles").glob("*.yml"))
+        for made in _made(_read(path), typologies)
+    ]
     maps = _read(_HERE / "cartes.yml")
     groups = [made for group in maps["groupes"] for made in _made(group, typologies)]
     cards = [made for typology in mapped for card in maps["cartes"] for made in _made(card, [typology])]
     for card in cards:
         card["couches"] = [name for name in card["couches"] if name in layers]
-    declared = [LayerStyle.model_validate(style) for style in styles]
     parts = {
         "couches": sorted(declared, key=lambda c: (c.ordre, c.couche)),
         "palettes": load(Palettes, _HERE / "palettes.yml"),
@@ -52,13 +53,14 @@ def look_of(typologies: Sequence[str], mapped: Sequence[str], layers: Collection
 @cache
 def difference() -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Limits and colours of the classes of a difference of time, in minutes: those of the layer, for pictures too."""
-    style = Classes.model_validate(_read(_HERE / "styles" / "ecart.yml")["style"])
+    path = _HERE / "styles" / "ecart.yml"
+    style = checked(Classes, _read(path)["style"], path)
     shades = load(Palettes, _HERE / "palettes.yml").shades(style.palette, len(style.limites) + 1)
     return style.limites, tuple(shades)
 
 
-def _read(path: Path) -> Any:
-    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+def _read(path: Path) -> dict[str, Any]:
+    return load(dict[str, Any], path)
 
 
 def _made(declared: Any, typologies: Sequence[str]) -> list[Any]:

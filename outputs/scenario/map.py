@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import shapely
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -21,7 +21,6 @@ from outputs.carte import (
     COLOURS,
     GREY,
     INK,
-    TIME,
     UNKNOWN,
     exterior_rings,
     outlines_in_metres,
@@ -35,12 +34,15 @@ from outputs.sheet.drawing import (
     Frame,
     box_around,
     fictional_mark,
+    fill,
     frame_axes,
     letters,
     names,
     neighbours,
     png,
     sheet_of,
+    time_colours,
+    time_limits,
 )
 from outputs.sheet.layers import Layers
 from pipeline.foundations.crs import Floats, epsg_of_departement, project
@@ -50,7 +52,6 @@ _WIDTH = 7.48  # inches: that of an A4 page between its margins
 _PER_ROW = 3
 _GAP, _TITLE, _LEGEND = 0.07, 0.2, 0.52  # inches between panels, above each, under them all
 _HIGH = 2.35  # inches of a panel
-_NEARLY = 0.98  # share of the communes the first scale that fits must hold
 _CELL_M = 200.0
 _LONGEST = 42  # characters of a title that fit above a panel
 #: How each state of a counter is drawn: shapes differ, for who sees no colour.
@@ -83,17 +84,12 @@ def draw_before_after(results: Results, layers: Layers, typology: str, *, fictio
     if ground is None:
         return None
     times = _times(results, typology, ground)
-    known = times.select(pl.col("temps_avant_min", "temps_apres_min")).unpivot()["value"].drop_nulls()
-    far = float(known.quantile(_NEARLY) or 0.0)
-    limits = next((s for s in TIME.scales if s[-1] >= far), TIME.scales[-1])
+    limits = time_limits(times.select("temps_avant_min", "temps_apres_min").unpivot()["value"])
     with letters():
         figure = sheet_of(_WIDTH, _HIGH + _TITLE + _LEGEND)
         panels = _panels(figure, ["Avant", "Après", "Écart : plus près, plus loin"])
         for axes, side in zip(panels[:2], ("avant", "apres"), strict=True):
-            values = times[f"temps_{side}_min"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-            colours = np.array(COLOURS, dtype=object)[np.digitize(np.nan_to_num(values, nan=0.0), limits)]
-            colours[np.isnan(values)] = UNKNOWN
-            _communes(axes, ground, list(colours))
+            _communes(axes, ground, time_colours(times[f"temps_{side}_min"], limits))
             _untouched(axes, ground, results, typology)
             _touched(axes, ground, results, typology, side)
         _difference(panels[2], ground, results, typology)
@@ -207,12 +203,7 @@ def _times(results: Results, typology: str, ground: _Ground) -> pl.DataFrame:
 def _communes(axes: Any, ground: _Ground, colours: Sequence[str]) -> None:
     frame_axes(axes, ground.frame)
     neighbours(axes, ground.layers, ground.frame, ground.drawn)
-    rings, faces = [], []
-    for shape, colour in zip(ground.shapes, colours, strict=True):
-        parts = [shapely.get_coordinates(part.exterior) for part in shapely.get_parts(shape)]
-        rings += parts
-        faces += [colour] * len(parts)
-    axes.add_collection(PolyCollection(rings, facecolors=faces, edgecolors="white", linewidths=0.3, zorder=2))
+    fill(axes, ground.shapes, colours, width=0.3)
     lines = [shapely.get_coordinates(ring) for border in ground.border for ring in exterior_rings(border)]
     axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.7, zorder=5))
 

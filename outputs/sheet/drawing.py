@@ -18,7 +18,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from outputs.carte import ALERT, INK, outlines_in_metres
+from outputs.carte import ALERT, COLOURS, INK, TIME, UNKNOWN, outlines_in_metres
 from outputs.sheet.layers import Layers
 from pipeline.foundations.crs import Floats, epsg_of_departement, project
 
@@ -27,6 +27,7 @@ EDGE = "#b9c0c7"
 _DPI = 230
 _NEIGHBOUR = "#eceef0"
 _MARGIN = 0.06
+_NEARLY = 0.98  # share of the communes the first scale that fits must hold
 _NAMES = 5
 _BEYOND_M = 15_000.0  # from the frame to the middle of a commune that may still be in sight
 
@@ -97,6 +98,32 @@ def frame_axes(axes: Any, frame: Frame) -> None:
         side.set_linewidth(0.5)
 
 
+def time_limits(values: pl.Series) -> tuple[int, ...]:
+    """Limits of the classes of those times (minutes, null where unknown)."""
+    far = float(values.drop_nulls().quantile(_NEARLY) or 0.0)
+    return next((s for s in TIME.scales if s[-1] >= far), TIME.scales[-1])
+
+
+def time_colours(values: pl.Series, limits: Sequence[int]) -> list[str]:
+    """The colour of the class of each time, that of the unknown for null."""
+    known = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    colours = np.array(COLOURS, dtype=object)[np.digitize(np.nan_to_num(known, nan=0.0), limits)]
+    colours[np.isnan(known)] = UNKNOWN
+    return list(colours)
+
+
+def fill(axes: Any, shapes: Sequence[Any], colours: Sequence[str], *, width: float) -> None:
+    """Each shape in its colour, between white lines of that width."""
+    parts = [(part, colour) for shape, colour in zip(shapes, colours, strict=True) for part in rings_of(shape)]
+    rings, faces = [ring for ring, _ in parts], [colour for _, colour in parts]
+    axes.add_collection(PolyCollection(rings, facecolors=faces, edgecolors="white", linewidths=width, zorder=2))
+
+
+def rings_of(shape: Any) -> list[Any]:
+    """Outer rings of a shape."""
+    return [shapely.get_coordinates(part.exterior) for part in shapely.get_parts(shape)]
+
+
 def neighbours(axes: Any, layers: Layers, frame: Frame, drawn: pl.DataFrame) -> None:
     """Communes of the release around the territory: those whose middle is in sight, or nearly."""
     others = layers["communes"].filter(~pl.col("code").is_in(drawn["code"].implode()))
@@ -107,7 +134,7 @@ def neighbours(axes: Any, layers: Layers, frame: Frame, drawn: pl.DataFrame) -> 
     near = places.filter(pl.Series(frame.inside(x, y, beyond=_BEYOND_M), dtype=pl.Boolean))["code"]
     found = layers["communes"].filter(pl.col("code").is_in(near.implode()), pl.col("geometrie").is_not_null())
     outlines = outlines_in_metres(found.sort("code").select("geometrie").collect()["geometrie"], frame.epsg) or []
-    rings = [shapely.get_coordinates(part.exterior) for outline in outlines for part in shapely.get_parts(outline)]
+    rings = [ring for outline in outlines for ring in rings_of(outline)]
     axes.add_collection(PolyCollection(rings, facecolors=_NEIGHBOUR, edgecolors="white", linewidths=0.4, zorder=1))
 
 

@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 import shapely
 from matplotlib.collections import LineCollection, PolyCollection
@@ -21,7 +20,6 @@ from outputs.carte import (
     COUNTER,
     GREY,
     INK,
-    TIME,
     UNKNOWN,
     exterior_rings,
     outlines_in_metres,
@@ -34,12 +32,16 @@ from outputs.sheet.drawing import (
     Frame,
     box_around,
     fictional_mark,
+    fill,
     frame_axes,
     letters,
     names,
     neighbours,
     png,
+    rings_of,
     sheet_of,
+    time_colours,
+    time_limits,
 )
 from outputs.sheet.layers import Layers
 from outputs.sheet.territory import COMMUNE, Territory
@@ -48,7 +50,6 @@ from pipeline.foundations.crs import epsg_of_departement, project
 #: Size on paper, in inches.
 WIDTH, HEIGHT = 3.74, 3.6
 _LEGEND = 0.54  # inches under the map
-_NEARLY = 0.98  # share of the communes the first scale that fits must hold
 #: Tables of counters, the column of their typology, and how each kind is drawn: shapes differ, for who sees no colour.
 _KINDS = (
     ("implantations", "service_typologie", "o", "implantation"),
@@ -90,7 +91,7 @@ def draw_map(
         axes = figure.add_axes((0.0, _LEGEND / HEIGHT, 1.0, 1 - _LEGEND / HEIGHT))
         frame_axes(axes, frame)
         neighbours(axes, layers, frame, drawn)
-        limits = _limits(drawn["value"])
+        limits = time_limits(drawn["value"])
         _communes(axes, shapes, drawn, limits, tense)
         alone = [s for s, code in zip(shapes, drawn["code"], strict=True) if code == territory.code]
         border = alone[0] if territory.niveau == COMMUNE and alone else whole_outline(shapes)
@@ -114,27 +115,9 @@ def _surroundings(layers: Layers, members: pl.DataFrame) -> pl.DataFrame:
     return members_of(layers, Territory("epci", epci[0], epci[0], 0))
 
 
-def _limits(values: pl.Series) -> tuple[int, ...]:
-    far = float(values.drop_nulls().quantile(_NEARLY) or 0.0)
-    return next((s for s in TIME.scales if s[-1] >= far), TIME.scales[-1])
-
-
 def _communes(axes: Any, shapes: Sequence[Any], drawn: pl.DataFrame, limits: Sequence[int], tense: set[str]) -> None:
-    values = drawn["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    colours = np.array(COLOURS, dtype=object)[np.digitize(np.nan_to_num(values, nan=0.0), limits)]
-    colours[np.isnan(values)] = UNKNOWN
-    rings: list[Any] = []
-    faces: list[Any] = []
-    hatched: list[Any] = []
-    for shape, colour, code in zip(shapes, colours, drawn["code"], strict=True):
-        parts = [shapely.get_coordinates(part.exterior) for part in shapely.get_parts(shape)]
-        rings += parts
-        faces += [colour] * len(parts)
-        hatched += parts if code in tense else []
-    fine = len(shapes) > 600
-    axes.add_collection(
-        PolyCollection(rings, facecolors=faces, edgecolors="white", linewidths=0.1 if fine else 0.4, zorder=2)
-    )
+    fill(axes, shapes, time_colours(drawn["value"], limits), width=0.1 if len(shapes) > 600 else 0.4)
+    hatched = [r for shape, code in zip(shapes, drawn["code"], strict=True) if code in tense for r in rings_of(shape)]
     if hatched:
         axes.add_collection(
             PolyCollection(hatched, facecolors="none", edgecolors=INK, linewidths=0.0, hatch="/////", zorder=3)

@@ -64,7 +64,11 @@ def explain_others(lines: Lines, evidence: Evidence, things: pl.DataFrame) -> pl
             pl.col("colonne").replace_strict(dict(settings.colonnes), default=None, return_dtype=pl.String),
             "",
         ),
-        (pl.col("colonne").is_in(list(settings.suivi)) & pl.lit(bool(evidence.moved)), SOURCE, "nouvelle édition"),
+        (
+            pl.col("colonne").is_in(list(settings.suivi)) & pl.lit(bool(evidence.moved)),
+            _news(evidence),
+            "nouvelle édition",
+        ),
         *link_rules(evidence),
         *(
             (pl.col(name).is_not_null(), pl.col(name), pl.col(f"{name}_detail"))
@@ -81,6 +85,11 @@ def explain_others(lines: Lines, evidence: Evidence, things: pl.DataFrame) -> pl
     reason = pl.coalesce(listed, "_typology", pl.lit(UNKNOWN))
     decided = decide(rows, rules, reason, pl.col("_typology_detail").fill_null(""))
     return decided.select(*lines.rows.columns, "raison", "detail")
+
+
+def _news(evidence: Evidence) -> str:
+    """The inputs that moved, counters as `source`: what dates and vintages follow."""
+    return listed(SOURCE if family == OFFRE else family for family in evidence.moved)
 
 
 def _families(table: str, evidence: Evidence) -> frozenset[str]:

@@ -10,6 +10,7 @@ from pipeline.foundations.errors import WrongUse
 from tests.editions import DAY, MAIRIE, NEXT_DAY, POSTE, bridges, counter, edition, frame, provenance, registry, source
 
 COUNTERS, PLACES, PROVENANCE = "referentiel__implantations", "referentiel__lieux", "referentiel__provenance"
+REACHED, LONG = "tension__acces", "tension__indicateurs"
 DISTANCES, ACCESS, COMMUNES = "access__distances", "access__acces_communes", "territories__communes"
 OLD, NEW = (source("dila", "a"),), (source("dila", "b"),)
 
@@ -361,6 +362,23 @@ def test_a_mean_time_follows_the_counters_of_its_typology(two):
     lines = two([counter("A", POSTE), counter("M")], [counter("A", POSTE)], more=more)
     assert of(lines, "temps_moyen_min", table=ACCESS)[0] == "non déterminée"  # mairies are not post offices
     assert of(two([], [], more=more, code=("c", "d")), "temps_moyen_min", table=ACCESS)[0] == "méthode"
+
+
+def test_reachable_hours_follow_the_hours_of_the_counters_of_their_typology(two):
+    def hours(value, day):
+        row = {"niveau": "commune", "territoire": "05061", "typologie": POSTE, "mesure": "route"}
+        measured = frame(REACHED, [{**row, "heures_accessibles_semaine": value}])
+        return {REACHED: measured, LONG: frame(LONG, [{**row, "indicateur": "x", "millesime": day}])}
+
+    more = (hours(10.0, "2026-01-31"), hours(15.0, "2026-02-28"))
+    others = [counter(f"M{i}") for i in range(30)]  # a column that changes everywhere is its feed's doing
+    was, now = (counter("A", POSTE, service_nb_heures_hebdo=h) for h in (10.0, 15.0))
+    lines = two([was, *others], [now, *others], more=more)
+    assert of(lines, "heures_accessibles_semaine", table=REACHED) == ("offre", "A : service_nb_heures_hebdo")
+    assert of(lines, "millesime", table=LONG) == ("source", "nouvelle édition")
+    cells = ((source("carreaux_1km", "a"),), (source("carreaux_1km", "b"),))
+    assert of(two([], [], more=more, sources=cells), "millesime", table=LONG)[0] == "population"
+    assert of(two([], [], more=more, sources=(OLD, OLD)), "millesime", table=LONG)[0] == "non déterminée"
 
 
 def test_people_counted_anew_are_the_population_s(two):

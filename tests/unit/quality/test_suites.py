@@ -43,6 +43,12 @@ def test_each_constraint_becomes_one_rule_with_a_stable_id():
     ]
 
 
+def test_a_number_that_may_be_out_of_bounds_must_be_finite():
+    c = contract({"name": "id"}, {"name": "h", "type": "reel", "min": 0, "max": 9, "mostly": 0.9})
+    assert "lieux.h.fini" in ids(c)
+    assert "lieux.h.fini" in ids(contract({"name": "id"}, {"name": "h", "type": "reel", "min": 0}))
+
+
 def test_a_compound_key_is_one_rule_and_its_parts_are_required():
     found = ids(contract({"name": "a"}, {"name": "b"}, key=("a", "b")))
     assert "lieux.cle.unique" in found
@@ -73,6 +79,7 @@ def test_titles_and_expectations_are_told_in_french():
         ({"type": "booleen", "values": ["oui"]}, "pattern and values are for texte and liste_texte"),
         ({"type": "liste_texte", "unique": True}, "unique is not for liste_texte"),
         ({"pattern": "(["}, "pattern: unterminated character set"),
+        ({"pattern": "(?=a)a"}, "pattern: regex error"),  # Python has it, what judges has not
     ],
 )
 def test_bad_constraint_is_refused_by_name(column, fault):
