@@ -11,8 +11,9 @@ import polars as pl
 from assets.access import tables as access
 from assets.access.times_table import NO_WAY
 from assets.referentiel.typology import typologies
-from assets.tension.index_rows import SUPPLY
+from assets.tension.index_rows import LOST_SHARE, SUPPLY
 from assets.tension.scheme import scheme
+from assets.tension.tables import REGISTRY
 from assets.territories.levels import LEVELS
 from pipeline.foundations.crs import MAINLAND, unproject
 from pipeline.foundations.tables import TableStore
@@ -64,6 +65,7 @@ class Country:
     )
     context: list[tuple[str, str, str, float | None]] = field(default_factory=list)
     of_communes: list[tuple[str, str, float | None, float | None]] = field(default_factory=list)
+    registry: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, root: Any) -> TableStore:
         """The tables, in a store."""
@@ -90,6 +92,7 @@ class Country:
         schema = {"code_insee": pl.String, "indicateur": pl.String, "valeur": pl.Float64, "numerateur": pl.Float64}
         of_communes = pl.DataFrame(self.of_communes, schema=schema, orient="row")
         tables.write("territories__contexte", of_communes, recipe="r")
+        _write(tables, REGISTRY, self.registry)
         self._roads(tables)
         return tables
 
@@ -183,7 +186,7 @@ def _write(tables: TableStore, name: str, rows: list[dict[str, Any]]) -> None:
 
 def full_context():
     """Every indicator of context the index asks for, of every commune and EPCI: growing from one to the next."""
-    wanted = [i.colonne for i in scheme().indicators if i.colonne not in SUPPLY]
+    wanted = [i.colonne for i in scheme().indicators if i.colonne not in (*SUPPLY, LOST_SHARE)]
     territories = [("commune", c) for c in ("05023", "05061", "26064", "26113")]
     territories += [("epci", "200067825"), ("epci", "200000001")]
     return [(niveau, code, name, 10.0 + k) for k, (niveau, code) in enumerate(territories) for name in wanted]

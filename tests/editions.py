@@ -87,6 +87,8 @@ def registry(ids, *, day=DAY, nature="service", **more):
             "derniere_modification": DAY,
             "remplace_par": None,
             "empreinte": "e",
+            "typologie": "Mairie" if nature == "service" else None,
+            "code_insee": "05061",
             **more,
         }
         for name in ids

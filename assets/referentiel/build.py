@@ -101,7 +101,9 @@ def counter_tables(
         "typologie",
     )
     prints = counters.group_by(pl.col("lieu_groupe").alias("groupe")).agg(
-        pl.col("point_accueil_id").sort().str.join("|").alias("empreinte")
+        pl.col("point_accueil_id").sort().str.join("|").alias("empreinte"),
+        pl.lit(None, dtype=pl.String).alias("typologie"),
+        pl.col("lieu_code_insee").min().alias("code_insee"),
     )
     places = identify(
         held,

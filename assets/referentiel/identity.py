@@ -32,8 +32,12 @@ REGISTRY_SCHEMA = pl.Schema(
         "derniere_modification": pl.Date(),
         "remplace_par": pl.String(),
         "empreinte": pl.String(),
+        "typologie": pl.String(),  # of a service; the last one known
+        "code_insee": pl.String(),  # where it is, or was when last seen
     }
 )
+#: Columns that came later: releases made before have them not.
+ADDED = ("typologie", "code_insee")
 BRIDGE_SCHEMA = pl.Schema(
     {
         "id": pl.String(),
@@ -96,7 +100,8 @@ def identify(
     Args:
         members: `groupe` (Int64), `source, id_source, typologie` of each record of each group, the record that leads
             first, and optionally `id_officiel`, `ancien_id`. For places, members are the services they hold.
-        contents: `groupe, empreinte`: fingerprint of what is published of each group.
+        contents: `groupe, empreinte, typologie, code_insee`: fingerprint of what is published of each group, and what
+            the registry keeps of it.
         memory: registry and bridges of the last promoted release.
         today: the release's date of reference.
 
@@ -230,6 +235,8 @@ def _carry_registry(
         .alias("derniere_modification"),
         pl.lit(None, dtype=pl.String).alias("remplace_par"),
         "empreinte",
+        "typologie",
+        "code_insee",
     )
     gone = registry.join(alive, on="id", how="anti")
     heirs = pl.DataFrame(
@@ -249,6 +256,8 @@ def _carry_registry(
         "derniere_modification",
         pl.coalesce("_heir", "remplace_par").alias("remplace_par"),
         "empreinte",
+        "typologie",
+        "code_insee",
     )
     return pl.concat([alive.cast(REGISTRY_SCHEMA), left.cast(REGISTRY_SCHEMA)]).sort("id")
 

@@ -96,10 +96,15 @@ CONTENT = (
 
 
 def contents(counters: pl.DataFrame, group: str) -> pl.DataFrame:
-    """`groupe, empreinte`: fingerprint of what is published of each counter."""
+    """`groupe, empreinte, typologie, code_insee`: what the registry keeps of each counter, its fingerprint first."""
     values = counters.select(group, *CONTENT)
     prints = [fingerprint.of_values(row[1:])[:16] for row in values.iter_rows()]
-    return pl.DataFrame({"groupe": values[group], "empreinte": prints})
+    return values.select(
+        pl.col(group).alias("groupe"),
+        pl.Series("empreinte", prints, dtype=pl.String),
+        pl.col("service_typologie").alias("typologie"),
+        pl.col("lieu_code_insee").alias("code_insee"),
+    )
 
 
 def complete(counters: pl.DataFrame, communes: pl.DataFrame) -> pl.DataFrame:

@@ -18,6 +18,10 @@ LEVELS = ("commune", "epci")
 SUPPLY = ("habitants_au_dela_pct", "heures_accessibles_semaine", "minutes_pour_100")
 
 
+#: What it takes from the registry, through `tension__offre`.
+LOST_SHARE = "points_accueil_disparus_pct"
+
+
 def supply_columns(access: pl.DataFrame, supply: pl.DataFrame, scheme: Scheme) -> pl.DataFrame:
     """`niveau, territoire, mesure` and the columns of `SUPPLY`, for the reference service.
 
@@ -108,7 +112,7 @@ def context_columns(context: pl.DataFrame, niveau: str, scheme: Scheme) -> pl.Da
     Args:
         context: `territories__contexte_zones`.
     """
-    wanted = [i.colonne for i in scheme.indicators if i.colonne not in SUPPLY]
+    wanted = [i.colonne for i in scheme.indicators if i.colonne not in (*SUPPLY, LOST_SHARE)]
     here = context.filter((pl.col("niveau") == niveau) & pl.col("indicateur").is_in(wanted))
     wide = here.pivot("indicateur", index="code", values="valeur").rename({"code": "territoire"})
     empty: Mapping[str, pl.Expr] = {n: pl.lit(None, dtype=pl.Float64).alias(n) for n in wanted if n not in wide.columns}

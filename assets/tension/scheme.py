@@ -94,6 +94,7 @@ class Scheme(Strict):
     part_connue_min: Share
     seuil: Share
     marge_fragile: Share
+    disparitions_mois: Annotated[int, Field(ge=1, le=120)]
     seuil_fort: Share
     robustesse: Robustness
     composantes: tuple[Component, ...]

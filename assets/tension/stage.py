@@ -17,10 +17,11 @@ from assets.access.tables import COUNTERS
 from assets.referentiel.typology import typologies
 from assets.tension.basket_rows import Kept, basket_rows
 from assets.tension.baskets import baskets
+from assets.tension.closures import lost_counters, lost_share
 from assets.tension.crow import CrowTimes
 from assets.tension.equity_rows import equity_rows
 from assets.tension.index_rows import LEVELS as INDEXED
-from assets.tension.index_rows import context_columns, density_class, supply_columns, tension_rows
+from assets.tension.index_rows import LOST_SHARE, context_columns, density_class, supply_columns, tension_rows
 from assets.tension.long_table import indicator_rows, long_table
 from assets.tension.measures import Faster, Source, measure
 from assets.tension.methods import methods
@@ -39,6 +40,7 @@ from assets.tension.tables import (
     MADE,
     MISSING,
     REFERENCES,
+    REGISTRY,
     SUPPLY,
     TENSION,
 )
@@ -101,7 +103,9 @@ def compute(tables: TableStore, measured: Sequence[str], reference: date) -> dic
             found, source, Scope.of(source, everybody, zones, methods().part_mesuree_min), counters
         )
     reporter().step("indicateurs : offre, tension, repères")
-    found.add(SUPPLY, supply_table(counters, membership, population, typologies().labels))
+    lost = lost_counters(tables.read(REGISTRY), reference, scheme().disparitions_mois)
+    offer = supply_table(counters, membership, population, typologies().labels, lost)
+    found.add(SUPPLY, offer)
     access, demand = found.frame(ACCESS), found.frame(DEMAND)
     classes = pl.concat(
         density_class(membership, niveau).select(pl.lit(niveau).alias("niveau"), pl.all()) for niveau in INDEXED
@@ -115,6 +119,7 @@ def compute(tables: TableStore, measured: Sequence[str], reference: date) -> dic
                 .select("territoire", "population")
                 .join(classes.filter(here).drop("niveau"), on="territoire", how="left", maintain_order="left")
                 .join(context_columns(context, niveau, scheme()), on="territoire", how="left", maintain_order="left")
+                .join(lost_share(offer, niveau, LOST_SHARE), on="territoire", how="left", maintain_order="left")
             )
             rows = tension_rows(territories, base.filter(here), [v.filter(here) for v in variants], scheme())
             found.add(TENSION, rows)

@@ -14,11 +14,14 @@ EQUITY = "tension__equite"
 TENSION = "tension__tension"
 REFERENCES = "tension__reperes"
 INDICATORS = "tension__indicateurs"
+#: Every id ever given: it says which counters are no more.
+REGISTRY = "referentiel__registre"
 #: Tables made together, for the whole country.
 MADE = (SUPPLY, ACCESS, DEMAND, BASKETS, MISSING, EQUITY, TENSION, REFERENCES, INDICATORS)
 #: National tables they are made from.
 INPUTS = (
     *COUNTERS,
+    REGISTRY,
     "territories__communes",
     "territories__appartenance",
     "territories__zones",

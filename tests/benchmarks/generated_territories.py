@@ -18,9 +18,10 @@ from assets.access.settings import settings
 from assets.access.tables import COUNTERS, PAIRS, TIMES
 from assets.referentiel.typology import typologies
 from assets.tension.crow import CrowTimes
-from assets.tension.index_rows import SUPPLY
+from assets.tension.index_rows import LOST_SHARE, SUPPLY
 from assets.tension.people import GROUPS, people
 from assets.tension.scheme import scheme
+from assets.tension.tables import REGISTRY
 from assets.tension.zones import Zones
 from assets.territories.grid import CELLS
 from assets.territories.levels import LEVELS
@@ -100,6 +101,8 @@ def write(tables: TableStore, country: France, cells: int, side_m: int) -> None:
     for name, frame in zip(COUNTERS, _counters(country, membership, rng), strict=True):
         _write(tables, name, frame)
     of_communes = membership.select(pl.lit("commune").alias("niveau"), "code")
+    # A first version: nothing is known to have disappeared.
+    _write(tables, REGISTRY, pl.DataFrame(schema=all_contracts()[REGISTRY].polars_schema))
     context = _context(pl.concat([of_communes, zones.select("niveau", "code")]), rng)
     tables.write("territories__contexte_zones", context, recipe=_RECIPE)
     mine = context.filter(pl.col("niveau") == "commune")
@@ -293,7 +296,7 @@ def _hours(number: int, rng: np.random.Generator) -> list[str | None]:
 
 def _context(territories: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """`territories__contexte_zones`."""
-    named = [i.colonne for i in scheme().indicators if i.colonne not in SUPPLY]
+    named = [i.colonne for i in scheme().indicators if i.colonne not in (*SUPPLY, LOST_SHARE)]
     named = list(dict.fromkeys([*named, *(indicator for _, indicator in GROUPS.values()), "revenu_median"]))
     named += [f"contexte_{n:02d}_pct" for n in range(CONTEXT - len(named))]
     return territories.join(pl.DataFrame({"indicateur": named}), how="cross").with_columns(

@@ -96,7 +96,7 @@ def compare(before: State, after: State, links: pl.DataFrame) -> Comparison:
     pairs = pl.concat([both.drop_nulls(), continued])
     cells = {}
     for column in before.names:
-        if column in after.names:
+        if column in after.names and pairs.height:
             differ = _differ(before, after, column, pairs)
             if differ.height:
                 cells[column] = differ
@@ -173,9 +173,10 @@ def apply(before: State, rows: pl.Series, lines: pl.DataFrame, columns: Sequence
     )
     copies = held.join(continued, on="identifiant").with_columns(identifiant="_apres").drop("_apres")
     stay = pl.concat([held.join(leaves, on="identifiant", how="anti"), copies])
-    for name in columns:
-        changed = lines.filter((word == CHANGED) & (pl.col("colonne") == name))
-        told = changed.select("identifiant", _apres="apres", _said=pl.lit(value=True))
+    changed = lines.filter(word == CHANGED)
+    spoken = set(changed["colonne"])
+    for name in (c for c in columns if c in spoken):
+        told = changed.filter(pl.col("colonne") == name).select("identifiant", _apres="apres", _said=pl.lit(value=True))
         stay = stay.join(told, on="identifiant", how="left", maintain_order="left").with_columns(
             pl.when("_said").then("_apres").otherwise(name).alias(name)
         )

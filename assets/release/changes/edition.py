@@ -87,7 +87,11 @@ class Edition:
         """Some columns of a table; no rows when the edition does not publish it."""
         if table not in self.tables:
             return pl.DataFrame(schema=schema)
-        return self.state(table).rows.select(schema.keys()).collect().cast(pl.Schema(schema))
+        rows = self.state(table).rows
+        held = rows.collect_schema().names()
+        # An edition of before a column says nothing of it.
+        wanted = [pl.col(c) if c in held else pl.lit(None).alias(c) for c in schema]
+        return rows.select(wanted).collect().cast(pl.Schema(schema))
 
     def _path(self, table: str) -> Path:
         return layout.geoparquet(self.folder, self.tables[table].layer)

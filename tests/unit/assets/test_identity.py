@@ -21,7 +21,7 @@ from assets.referentiel.identity import (
 DAY1, DAY2, DAY3 = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
 
 
-def _run(groups, memory=None, today=DAY1, contents=None):
+def _run(groups, memory=None, today=DAY1, contents=None, towns=None):
     """groups: {number: [(source, id), …]} or with a third item (official id) and a fourth (former id)."""
     rows = []
     for group, records in groups.items():
@@ -37,8 +37,8 @@ def _run(groups, memory=None, today=DAY1, contents=None):
         "ancien_id": pl.String,
     }
     prints = pl.DataFrame(
-        [(g, (contents or {}).get(g, "x")) for g in groups],
-        schema={"groupe": pl.Int64, "empreinte": pl.String},
+        [(g, (contents or {}).get(g, "x"), "Mairie", (towns or {}).get(g, "05061")) for g in groups],
+        schema={"groupe": pl.Int64, "empreinte": pl.String, "typologie": pl.String, "code_insee": pl.String},
         orient="row",
     )
     members = pl.DataFrame(rows, schema=schema, orient="row")
@@ -66,6 +66,15 @@ def test_same_records_same_ids_whatever_the_order_and_the_group_numbers():
     assert _ids(again)[7] == _ids(first)[1]
     assert _state(again, _ids(first)[0])["premiere_vue"] == DAY1
     assert _state(again, _ids(first)[0])["derniere_vue"] == DAY2
+
+
+def test_the_registry_says_where_a_counter_that_is_no_more_was_last():
+    first = _run({0: [("dila", "a")], 1: [("dila", "b")]}, towns={0: "05061", 1: "05023"})
+    moved = _run({0: [("dila", "a")], 1: [("dila", "b")]}, _memory(first), DAY2, towns={0: "05061", 1: "05046"})
+    gone = _run({0: [("dila", "a")]}, _memory(moved), DAY3)
+    row = _state(gone, _ids(first)[1])
+    assert (row["etat"], row["derniere_vue"]) == (GONE, DAY2)
+    assert (row["typologie"], row["code_insee"]) == ("Mairie", "05046")
 
 
 def test_a_feed_that_disappears_and_comes_back_finds_its_ids():

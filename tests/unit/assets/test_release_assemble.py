@@ -296,6 +296,7 @@ assemble.stage(Path(sys.argv[1]), "2026.02.15", {"t__t": pl.DataFrame({"id": ["a
 """
 
 
+@pytest.mark.lent
 @pytest.mark.parametrize("step", ["write_geopackage", "write_sums"])
 def test_killed_while_staging_the_former_release_stands_and_the_next_run_succeeds(tmp_path, tables, context, step):
     promote(stage(tmp_path, V1, tables, CONTRACTS, context), tmp_path, V1)

@@ -240,6 +240,7 @@ for point in itertools.count():
 """
 
 
+@pytest.mark.lent
 def test_killed_anywhere_the_pointer_shows_a_complete_release_and_the_next_run_succeeds(releases, tmp_path):
     staged(releases, V2, "nouveau")
     out = tmp_path / "points"

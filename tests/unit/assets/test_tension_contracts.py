@@ -6,10 +6,11 @@ import pytest
 
 from assets.access.settings import settings
 from assets.tension.index import REFERENCES
-from assets.tension.index_rows import SUPPLY
+from assets.tension.index_rows import LOST_SHARE, SUPPLY
 from assets.tension.methods import methods
 from assets.tension.people import GROUPS
 from assets.tension.scheme import scheme
+from assets.tension.supply_counts import LOST
 from quality.contract import all_contracts
 
 
@@ -60,4 +61,5 @@ def test_the_index_stands_on_a_threshold_and_a_method_that_are_measured():
     assert SUPPLY[2] in [m.code for m in methods().methodes], f"methodes.yml: the index needs a method {SUPPLY[2]}"
     fastest = max(scheme().robustesse.vitesses)
     assert fastest * minutes <= settings().couples_max_min, "tension.yml, vitesses: pairs of acces.yml stop before"
-    assert set(SUPPLY) < {i.colonne for i in scheme().indicators}
+    assert {*SUPPLY, LOST_SHARE} < {i.colonne for i in scheme().indicators}
+    assert f"_{scheme().disparitions_mois}_mois" in LOST, "tension.yml, disparitions_mois: the column says how many"

@@ -10,7 +10,14 @@ from assets.tension.basket_rows import Kept, basket_rows
 from assets.tension.baskets import Basket
 from assets.tension.equity import concentration, fgt, gini, palma, theil
 from assets.tension.equity_rows import equity_rows
-from assets.tension.index_rows import SUPPLY, context_columns, density_class, supply_columns, tension_rows
+from assets.tension.index_rows import (
+    LOST_SHARE,
+    SUPPLY,
+    context_columns,
+    density_class,
+    supply_columns,
+    tension_rows,
+)
 from assets.tension.methods import methods
 from assets.tension.scheme import scheme
 from assets.tension.summaries import Scope
@@ -285,7 +292,7 @@ def test_the_density_class_of_an_epci_is_the_one_most_of_its_people_live_in():
 
 
 def test_what_context_lacks_is_null():
-    wanted = [i.colonne for i in scheme().indicators if i.colonne not in SUPPLY]
+    wanted = [i.colonne for i in scheme().indicators if i.colonne not in (*SUPPLY, LOST_SHARE)]
     rows = [
         ("commune", "05061", wanted[0], 12.0),
         ("commune", "05061", wanted[1], None),

@@ -42,8 +42,8 @@ def populations(**of_commune):
     return pl.concat([*parts, france])
 
 
-def supply(*counters, **population):
-    frame = supply_table(held(*counters), MEMBERS, populations(**population), LABELS)
+def supply(*counters, lost=None, **population):
+    frame = supply_table(held(*counters), MEMBERS, populations(**population), LABELS, lost)
     return all_contracts()["tension__offre"].conform(frame)
 
 
