@@ -5,7 +5,7 @@ GDAL (through pyogrio, from Arrow) writes the layers; the rest is written throug
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ _CRS = {"OGC:CRS84": "EPSG:4326"}
 
 
 def write_geopackage(
-    tables: Sequence[tuple[Contract, pl.DataFrame]],
+    tables: Iterable[tuple[Contract, pl.DataFrame]],
     path: Path,
     *,
     title: str,
@@ -47,7 +47,7 @@ def write_geopackage(
 
     Args:
         tables: contract and frame of each, in the order they are to be listed; `Contract.layer` names the layer. Those
-            whose contract says `geopackage: false` serve only the layers declared over them.
+            whose contract says `geopackage: false` serve only the layers declared over them. Gone through once.
         path: file to write, replaced when it exists.
         title, description: French, of the whole file.
         date_reference: aware; written as the date of change of every layer, in the place of the clock.
@@ -61,9 +61,9 @@ def write_geopackage(
     """
     look = look or PLAIN
     about = {"titre": title, "resume": description, **(metadata or {})}
-    _check([contract for contract, _ in tables if contract.geopackage], path, date_reference)
     layers = layers_of(tables, look.couches, suffix=FICTIONAL if about.get("fictif") == "oui" else "")
     contracts = [layer.contract for layer in layers]
+    _check(contracts, path, date_reference)
     moment = date_reference.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     path.unlink(missing_ok=True)
     with _dated(moment):

@@ -62,10 +62,10 @@ def write_geoparquet(frame: pl.DataFrame, contract: Contract, path: Path, *, met
         WrongUse: the contract declares a column named `bbox`.
     """
     frame = by_key(contract.conform(frame), contract)
+    schema = _schema(contract)
+    covering: pa.StructArray | None = None
     about = {"titre": contract.title, "description": contract.description, "cle": ",".join(contract.key), **metadata}
-    if contract.geometry is None:
-        table = _arrow(frame, contract)
-    else:
+    if contract.geometry is not None:
         if any(c.name == _COVERING for c in contract.columns):
             raise WrongUse(
                 f"contract {contract.table}",
@@ -79,20 +79,22 @@ def write_geoparquet(frame: pl.DataFrame, contract: Contract, path: Path, *, met
         frame = frame[order].with_columns(
             pl.Series(contract.geometry.column, geometry.to_wkb(geometries), dtype=pl.Binary)
         )
-        table = _arrow(frame, contract).append_column(_covering_field(), _boxes(geometries))
+        schema, covering = schema.append(_covering_field()), _boxes(geometries)
         about["geo"] = json.dumps(_geo(contract.geometry, geometries), ensure_ascii=False, sort_keys=True)
-    table = table.replace_schema_metadata(dict(sorted(about.items())))
-    pq.write_table(
-        table,
+    rows = ROW_GROUP_ROWS if contract.geometry is None else _spatial_group(frame.height)
+    with pq.ParquetWriter(
         path,
+        schema.with_metadata(dict(sorted(about.items()))),
         compression="zstd",
         compression_level=_ZSTD_LEVEL,
-        row_group_size=ROW_GROUP_ROWS if contract.geometry is None else _spatial_group(table.num_rows),
         # The dictionary and the statistics of a WKB column cost room and serve nobody.
         use_dictionary=[c.name for c in contract.columns if c.type in {"texte", "liste_texte", "date", "entier"}],
         write_statistics=[_leaf(c) for c in contract.columns if c.type != "geometrie"]
         + ([f"{_COVERING}.{c}" for c in _CORNERS] if contract.geometry else []),
-    )
+    ) as writer:
+        # A group at a time: Arrow's form of a long table would be as large again as the table.
+        for start in range(0, frame.height, rows):
+            writer.write_table(_arrow(frame[start : start + rows], covering, start, writer.schema), rows)
 
 
 def _spatial_group(rows: int) -> int:
@@ -105,19 +107,26 @@ def _leaf(column: Column) -> str:
     return f"{column.name}.list.element" if column.type == "liste_texte" else column.name
 
 
-def _arrow(frame: pl.DataFrame, contract: Contract) -> pa.Table:
-    """The frame as an Arrow table whose fields carry the contract's titles, descriptions and units.
+def _schema(contract: Contract) -> pa.Schema:
+    """Fields that carry the contract's titles, descriptions and units.
 
     Types are Arrow's ordinary ones: the schema Arrow leaves in the file would otherwise speak of large binaries where
-    the specification wants a plain byte array. An ordinary column holds 2 GB at most, hence a chunk per slice.
+    the specification wants a plain byte array.
     """
     fields = []
     for column in contract.columns:
         notes = {"titre": column.title, "description": column.description, "unite": column.unit}
         fields.append(pa.field(column.name, _ARROW[column.type], metadata={k: v for k, v in notes.items() if v}))
-    schema = pa.schema(fields)
-    slices = [s.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema) for s in frame.iter_slices(ROW_GROUP_ROWS)]
-    return pa.concat_tables(slices) if slices else schema.empty_table()
+    return pa.schema(fields)
+
+
+def _arrow(rows: pl.DataFrame, covering: pa.StructArray | None, start: int, schema: pa.Schema) -> pa.Table:
+    """Some rows of the table, the first of which is number `start`, with their boxes when there are any."""
+    columns = rows.to_arrow(compat_level=pl.CompatLevel.oldest()).columns
+    if covering is not None:
+        columns = [*columns, covering.slice(start, rows.height)]
+    plain = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(plain, schema=schema)
 
 
 def _hilbert_order(geometries: geometry.Geometries) -> npt.NDArray[np.int64]:

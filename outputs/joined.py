@@ -5,7 +5,7 @@ kept by a filter, figures joined by a key. A layer with nothing to show, its tab
 is written here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +44,20 @@ class Layer:
         return self.contract.layer
 
 
+def needed(contracts: Iterable[Contract], declared: Sequence[LayerStyle]) -> list[Contract]:
+    """Those of the tables that layers are made from: the others need not be read."""
+    figures = {d.donnees for d in declared if d.geometrie}
+    return [contract for contract in contracts if contract.geopackage or contract.table in figures]
+
+
 def layers_of(
-    tables: Sequence[tuple[Contract, pl.DataFrame]], declared: Sequence[LayerStyle], *, suffix: str = ""
+    tables: Iterable[tuple[Contract, pl.DataFrame]], declared: Sequence[LayerStyle], *, suffix: str = ""
 ) -> list[Layer]:
     """One layer per table of the GeoPackage, in their order, then the declared ones.
 
     Args:
-        tables: all those published; some are there only for the layers joined to them.
+        tables: all those published; some are there only for the layers joined to them. Gone through once: of those, the
+            rows that layers show are kept and the others let go.
         declared: those without `geometrie` are ignored. Merged outlines may serve others, whatever the order.
         suffix: added to the titles of the declared ones.
 
@@ -59,9 +66,12 @@ def layers_of(
         WrongUse: a column is in no contract, a name is taken, the geometry is none.
     """
     made = sorted((d for d in declared if d.geometrie), key=lambda d: not d.fusion)
-    figures = {d.donnees for d in made}
+    figures: dict[str, list[LayerStyle]] = {}
+    for declaration in made:
+        if declaration.donnees:
+            figures.setdefault(declaration.donnees, []).append(declaration)
     known = {
-        contract.table: (contract, _rows(contract, frame))
+        contract.table: (contract, _rows(contract, frame, figures.get(contract.table, ())))
         for contract, frame in tables
         if contract.geopackage or contract.table in figures
     }
@@ -80,10 +90,12 @@ def layers_of(
     return layers
 
 
-def _rows(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a layer in the order of its key; figures, which may be millions, are found by theirs in any order."""
+def _rows(contract: Contract, frame: pl.DataFrame, shown: Sequence[LayerStyle]) -> pl.DataFrame:
+    """Rows of a layer in the order of its key; of figures, which may be millions, those that a layer shows."""
     frame = contract.conform(frame)
-    return by_key(frame, contract) if contract.geopackage else frame
+    if contract.geopackage:
+        return by_key(frame, contract)
+    return frame.filter(pl.any_horizontal(_kept(declaration, contract) for declaration in shown))
 
 
 def whole(layer: Layer, layers: Sequence[Layer]) -> pl.DataFrame:

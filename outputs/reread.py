@@ -18,12 +18,12 @@ from xml.etree.ElementTree import Element, ParseError
 from zipfile import BadZipFile
 
 import duckdb
-import polars as pl
 import pyogrio
 from defusedxml.ElementTree import fromstring
 
 from outputs import layout
-from outputs.facts import GeometryFacts, TableFacts, checksum
+from outputs.checksum import of_relation
+from outputs.facts import GeometryFacts, TableFacts
 from outputs.flat import SEPARATOR
 from outputs.joined import RANK as FID
 from outputs.qgis import store
@@ -154,17 +154,15 @@ def _compare(path: Path, relation: duckdb.DuckDBPyRelation, table: TableFacts) -
     expected = [c.nom for c in table.colonnes if geometry is not None or c.type != "geometrie"]
     where = f"{table.layer}, " if path.name == layout.GEOPACKAGE else ""
     _same(path, f"{where}columns", sorted(expected), sorted(relation.columns))
-    frame = _values(relation, table)
-    _same(path, f"{where}rows", table.lignes, frame.height)
-    if table.cle:
-        doubled = int(frame.select(table.cle).is_duplicated().sum())
-        _same(path, f"{where}rows sharing the key {', '.join(table.cle)}", 0, doubled)
-    _same(path, f"{where}checksum of the values", table.controle, checksum(frame, table.colonnes))
+    found = of_relation(_values(relation, table), table.colonnes, table.cle)
+    _same(path, f"{where}rows", table.lignes, found.rows)
+    _same(path, f"{where}rows sharing the key {', '.join(table.cle)}", 0, found.doubled)
+    _same(path, f"{where}checksum of the values", table.controle, found.checksum)
     if geometry is not None:
         _compare_geometry(path, where, relation, geometry)
 
 
-def _values(relation: duckdb.DuckDBPyRelation, table: TableFacts) -> pl.DataFrame:
+def _values(relation: duckdb.DuckDBPyRelation, table: TableFacts) -> duckdb.DuckDBPyRelation:
     """The columns other than geometry, in the declared order, types and flat form."""
     stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
     parts = []
@@ -176,7 +174,7 @@ def _values(relation: duckdb.DuckDBPyRelation, table: TableFacts) -> pl.DataFram
             parts.append(f"nullif(array_to_string({name}, {literal(SEPARATOR)}), '') AS {name}")
         else:
             parts.append(f"CAST({name} AS {_SQL_TYPES[column.type]}) AS {name}")
-    return relation.project(", ".join(parts)).pl()
+    return relation.project(", ".join(parts))
 
 
 def _compare_geometry(path: Path, where: str, relation: duckdb.DuckDBPyRelation, geometry: GeometryFacts) -> None:

@@ -60,6 +60,11 @@ class Workbook(Strict):
     lisez_moi: tuple[str, ...]
     feuilles: tuple[SheetSpec, ...]
 
+    @property
+    def tables(self) -> set[str]:
+        """Those it is made from."""
+        return {sheet.table for sheet in self.feuilles} | {n.table for sheet in self.feuilles for n in sheet.noms}
+
 
 @dataclass(frozen=True)
 class Sheet:

@@ -6,7 +6,7 @@ from the polars frame. Rules come from `quality.suites`, the static site from
 `quality.data_docs`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,8 @@ from quality.suites import Rule, expectation_suite, rules_of, typed_name
 __all__ = ["DataDocs", "Example", "RuleResult", "validate_tables"]
 
 Table = Path | pl.DataFrame
+#: Name of a suite, its rules and the rows -> by rule, what Great Expectations found.
+Judge = Callable[[str, Sequence[Rule], pl.DataFrame], Iterator[tuple[str, Any]]]
 _COLUMNS_AT_ONCE = 12
 
 
@@ -54,32 +56,43 @@ def validate_tables(
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     source = context.data_sources.add_pandas("tables")
     references = _References(tables)
+
+    def judge(suite_name: str, part: Sequence[Rule], rows: pl.DataFrame) -> Iterator[tuple[str, Any]]:
+        """Each rule of the part, and what Great Expectations found."""
+        suite = context.suites.add(expectation_suite(suite_name, part))
+        asset = source.add_dataframe_asset(suite_name).add_batch_definition_whole_dataframe("lot")
+        validation = gx.ValidationDefinition(name=suite_name, data=asset, suite=suite)
+        outcome = context.validation_definitions.add(validation).run(
+            batch_parameters={"dataframe": rows.to_pandas(use_pyarrow_extension_array=True)},
+            result_format="BASIC",
+            run_id=run_id(data_docs) if data_docs else None,
+        )
+        return ((r.expectation_config.meta["regle"], r) for r in outcome.results if r.expectation_config)
+
     results: list[RuleResult] = []
-    for name, contract in contracts.items():
-        rules = rules_of(contract)
-        try:
-            frame = _load(tables[name])
-        except (KeyError, OSError, pl.exceptions.PolarsError) as error:
-            results.append(_unreadable(contract, error))
-            continue
-        batch, unavailable = _with_computed(frame, rules, references)
-        found: dict[str, Any] = {}
-        for rank, part in enumerate(_parts(rules), start=1):
-            suite_name = name if rank == 1 else f"{name}{PART}{rank}"
-            judged = batch.select(_columns_of(part, batch)) if rank > 1 else _typed(frame, contract)
-            suite = context.suites.add(expectation_suite(suite_name, part))
-            asset = source.add_dataframe_asset(suite_name).add_batch_definition_whole_dataframe("lot")
-            validation = gx.ValidationDefinition(name=suite_name, data=asset, suite=suite)
-            outcome = context.validation_definitions.add(validation).run(
-                batch_parameters={"dataframe": judged.to_pandas(use_pyarrow_extension_array=True)},
-                result_format="BASIC",
-                run_id=run_id(data_docs) if data_docs else None,
-            )
-            found |= {r.expectation_config.meta["regle"]: r for r in outcome.results if r.expectation_config}
-        results += (_result(rule, found.get(rule.regle), frame, batch, contract, unavailable) for rule in rules)
+    for contract in contracts.values():
+        results += _table_results(contract, tables, references, judge)
     if data_docs:
         publish(context, data_docs, contracts)
     return results
+
+
+def _table_results(
+    contract: Contract, tables: Mapping[str, Table], references: "_References", judge: Judge
+) -> list[RuleResult]:
+    """Those of one table, which is read here and let go."""
+    rules = rules_of(contract)
+    try:
+        frame = _load(tables[contract.table])
+    except (KeyError, OSError, pl.exceptions.PolarsError) as error:
+        return [_unreadable(contract, error)]
+    batch, unavailable = _with_computed(frame, rules, references)
+    found: dict[str, Any] = {}
+    for rank, part in enumerate(_parts(rules), start=1):
+        suite_name = contract.table if rank == 1 else f"{contract.table}{PART}{rank}"
+        judged = batch.select(_columns_of(part, batch)) if rank > 1 else _typed(frame, contract)
+        found |= judge(suite_name, part, judged)
+    return [_result(rule, found.get(rule.regle), frame, batch, contract, unavailable) for rule in rules]
 
 
 def _parts(rules: Sequence[Rule]) -> list[list[Rule]]:

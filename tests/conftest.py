@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from pipeline.foundations.progress import reporting
 from sources.demo.write import DemoFacts, write_mirror
 
 if TYPE_CHECKING:
     from tests.udata.server import Site
+
+# How long an example takes depends on what else the machine does: no test fails for that.
+settings.register_profile("csp", deadline=None)
+settings.load_profile("csp")
 
 FIXTURES = Path(__file__).parent / "fixtures"
 _REAL = Path(os.environ.get("CSP_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))

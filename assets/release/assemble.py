@@ -4,7 +4,7 @@ What comes out is ready for `promote`. Choosing the version, judging the verdict
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -34,7 +34,7 @@ from outputs.facts import TableFacts, facts
 from outputs.flat import FICTIONAL
 from outputs.geopackage import write_geopackage
 from outputs.geoparquet import write_geoparquet
-from outputs.joined import layers_of, whole
+from outputs.joined import layers_of, needed, whole
 from outputs.metadata.formats import has_csv
 from outputs.reread import reread
 from outputs.style import PLAIN, Look
@@ -64,7 +64,7 @@ def stage(
         releases: the releases folder, made when absent (`promote.settle` is called on it first).
         version: the version it will have.
         tables: frame by table name, in the order layers are listed; those whose contract says `published: false` are
-            left out.
+            left out. Asked for again by each product, so that they need not be held together.
         contracts: contract by table name.
         context: what the release says of itself.
         files: other content by path inside the release (`qualite/verdict.json`…): bytes, text, or a file or folder to
@@ -83,22 +83,21 @@ def stage(
     """
     published = _published(tables, contracts)
     if context.fictif:
-        published = [(_fictional(contract), frame) for contract, frame in published]
+        published = [_fictional(contract) for contract in published]
     folder = staging_folder(releases, version)
     try:
-        _write(folder, version, published, context, look)
+        known = _write(folder, version, published, tables, context, look)
         for name, content in (files or {}).items():
             _put(folder, name, content)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             # Read again one at a time, which takes what memory there is; the map goes on meanwhile.
             further = [pool.submit(product, folder) for product in products]
-            known = list(pool.map(facts, (f for _, f in published), (c for c, _ in published)))
-            reread(folder, known, _declared(published, context, look))
+            reread(folder, known, _declared(published, tables, context, look))
             for product in further:
                 product.result()
         # Once the products are read again: two releases side by side take as much memory.
         before = previous(releases, version)
-        after = Edition.staged(folder, version, context, [contract for contract, _ in published])
+        after = Edition.staged(folder, version, context, published)
         changes = write_changes(Edition.promoted(releases / before) if before else None, after)
         manifest = _describe(folder, version, published, known, context, before)
         manifest = describe(folder, manifest, [contracts[t.table] for t in manifest.tables], context)
@@ -111,12 +110,10 @@ def stage(
     return folder
 
 
-def _published(
-    tables: Mapping[str, pl.DataFrame], contracts: Mapping[str, Contract]
-) -> list[tuple[Contract, pl.DataFrame]]:
+def _published(tables: Mapping[str, pl.DataFrame], contracts: Mapping[str, Contract]) -> list[Contract]:
     faults = [f"no contract for {name}" for name in tables if name not in contracts]
-    kept = [(contracts[n], frame) for n, frame in tables.items() if n in contracts and contracts[n].published]
-    faults += [f"{c.table} under {c.licence}" for c, _ in kept if c.licence != LICENCE]
+    kept = [contracts[name] for name in tables if name in contracts and contracts[name].published]
+    faults += [f"{c.table} under {c.licence}" for c in kept if c.licence != LICENCE]
     if faults or not kept:
         raise WrongUse(
             "tables of the release",
@@ -133,12 +130,19 @@ def _fictional(contract: Contract) -> Contract:
 
 
 def _declared(
-    published: Sequence[tuple[Contract, pl.DataFrame]], context: ReleaseContext, look: Look
+    published: Sequence[Contract], tables: Mapping[str, pl.DataFrame], context: ReleaseContext, look: Look
 ) -> list[TableFacts]:
     """Facts of the layers that the GeoPackage has beside the tables."""
-    layers = layers_of(published, look.couches, suffix=FICTIONAL if context.fictif else "")
-    tables = {contract.table for contract, _ in published}
-    return [facts(whole(layer, layers), layer.contract) for layer in layers if layer.contract.table not in tables]
+    layers = layers_of(
+        _read(needed(published, look.couches), tables), look.couches, suffix=FICTIONAL if context.fictif else ""
+    )
+    known = {contract.table for contract in published}
+    return [facts(whole(layer, layers), layer.contract) for layer in layers if layer.contract.table not in known]
+
+
+def _read(published: Iterable[Contract], tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Contract, pl.DataFrame]]:
+    """Each table when its turn comes."""
+    return ((contract, tables[contract.table]) for contract in published)
 
 
 def about(version: str, context: ReleaseContext) -> dict[str, str]:
@@ -157,40 +161,39 @@ def about(version: str, context: ReleaseContext) -> dict[str, str]:
 def _write(
     folder: Path,
     version: str,
-    published: Sequence[tuple[Contract, pl.DataFrame]],
+    published: Sequence[Contract],
+    tables: Mapping[str, pl.DataFrame],
     context: ReleaseContext,
     look: Look,
-) -> None:
+) -> list[TableFacts]:
+    """Every product of every table; what must be found in them."""
     said = about(version, context)
     for path in (layout.geoparquet(folder, ""), layout.csv(folder, "")):
         path.parent.mkdir(exist_ok=True)
+
+    def write_table(contract: Contract) -> TableFacts:
+        frame = tables[contract.table]
+        write_geoparquet(frame, contract, layout.geoparquet(folder, contract.layer), metadata=said)
+        if has_csv(frame.height):
+            write_csv(frame, contract, layout.csv(folder, contract.layer))
+        write_table_schema(contract, layout.table_schema(folder, contract.layer))
+        return facts(frame, contract)
+
     # GDAL, Arrow and polars work outside the interpreter's lock. The GeoPackage, the longest, comes first.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        written = [
-            pool.submit(
-                write_geopackage,
-                published,
-                layout.geopackage(folder),
-                title=context.titre,
-                description=context.description,
-                date_reference=context.date_reference,
-                metadata=said,
-                look=look,
-            )
-        ]
-        written += [
-            pool.submit(write_geoparquet, frame, contract, layout.geoparquet(folder, contract.layer), metadata=said)
-            for contract, frame in published
-        ]
-        written += [
-            pool.submit(write_csv, frame, contract, layout.csv(folder, contract.layer))
-            for contract, frame in published
-            if has_csv(frame.height)
-        ]
-        for contract, _ in published:
-            write_table_schema(contract, layout.table_schema(folder, contract.layer))
-        for product in written:
-            product.result()
+        package = pool.submit(
+            write_geopackage,
+            _read(needed(published, look.couches), tables),
+            layout.geopackage(folder),
+            title=context.titre,
+            description=context.description,
+            date_reference=context.date_reference,
+            metadata=said,
+            look=look,
+        )
+        written = list(pool.map(write_table, published))
+        package.result()
+    return written
 
 
 def _put(folder: Path, name: str, content: Path | bytes | str) -> None:
@@ -224,14 +227,14 @@ def _put(folder: Path, name: str, content: Path | bytes | str) -> None:
 def _describe(
     folder: Path,
     version: str,
-    published: Sequence[tuple[Contract, pl.DataFrame]],
+    published: Sequence[Contract],
     known: Sequence[TableFacts],
     context: ReleaseContext,
     before: str | None,
 ) -> Manifest:
     own: set[Path] = set()
     tables = []
-    for (contract, _), table in zip(published, known, strict=True):
+    for contract, table in zip(published, known, strict=True):
         products = (layout.geoparquet, *((layout.csv,) if table.csv else ()), layout.table_schema)
         paths = [where(folder, contract.layer) for where in products]
         own.update(paths)

@@ -9,6 +9,7 @@ from assets.access.tables import AREAS, COMMUNES, DISTANCES
 from assets.referentiel.assets import COUNTERS
 from assets.release import gate, scope
 from assets.release.context import LICENCE_TITLE
+from assets.release.manifest import load_manifest
 from assets.release.notes import credit
 from assets.release.promote import promote, settle
 from assets.release.versions import already_made, latest, next_version
@@ -179,6 +180,6 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
             "nouvelle": True,
             "courante": latest(releases) or "",
             "dossier": dg.MetadataValue.path(str(path)),
-            "lignes": {contracts[n].layer: frame.height for n, frame in frames.items()},
+            "lignes": {table.layer: table.lignes for table in load_manifest(path).tables},
         }
     )

@@ -4,14 +4,14 @@ Each is written, then read again by another library; what they hold is declared 
 `outputs/tuiles.yml`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 
 from assets.release.context import ReleaseContext
 from outputs import layout, tiles, workbook
-from outputs.joined import layers_of
+from outputs.joined import layers_of, needed
 from outputs.reread_products import reread_tiles, reread_workbook
 from outputs.style import look
 from quality.contract import Contract
@@ -28,11 +28,15 @@ def further(
     Args:
         about: what every product says of the release (`assemble.about`).
     """
-    published = {name: (contracts[name], frame) for name, frame in tables.items() if contracts[name].published}
+    published = [contracts[name] for name in tables if contracts[name].published]
+
+    def read(wanted: Iterable[Contract]) -> Iterator[tuple[Contract, pl.DataFrame]]:
+        return ((contract, tables[contract.table]) for contract in wanted)
 
     def write_workbook(folder: Path) -> None:
         declared, path = workbook.declared(), layout.workbook(folder)
-        sheets = workbook.sheets(published, declared)
+        told = (contract for contract in published if contract.table in declared.tables)
+        sheets = workbook.sheets({c.table: (c, frame) for c, frame in read(told)}, declared)
         path.parent.mkdir()
         workbook.write_workbook(
             sheets, path, notice=declared.lisez_moi, about=about, date_reference=context.date_reference
@@ -42,7 +46,8 @@ def further(
     def write_tiles(folder: Path) -> None:
         declared, path = tiles.declared(), layout.tiles(folder)
         drawn = {source.couche for layer in declared.couches for source in layer.sources}
-        layers = layers_of(list(published.values()), [d for d in look().couches if d.couche in drawn])
+        shown = [d for d in look().couches if d.couche in drawn]
+        layers = layers_of(read(needed(published, shown)), shown)
         path.parent.mkdir()
         tiles.write_tiles(layers, path, about=about, tiles=declared)
         reread_tiles(path, layers, declared)

@@ -4,7 +4,8 @@ Counters and communes are those of the perimeter; what they point to outside it 
 an EPCI that straddles it) stays as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -53,55 +54,86 @@ def inputs(tables: TableStore, departements: Sequence[str]) -> dict[str, str]:
     return digests | {f"{n}/{d}": tables.content(n, d) for n in _BY_DEPARTEMENT for d in departements}
 
 
-def released_tables(tables: TableStore, departements: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """The frames to publish, by table name."""
-    wanted = list(departements)
-    frames = {name: tables.read(name).filter(pl.col("lieu_code_departement").is_in(wanted)) for name in _BY_COUNTER}
-    communes = tables.read("territories__communes").filter(pl.col("departement").is_in(wanted))
-    epci = tables.read("territories__epci")
-    named = pl.concat([communes["epci"], *(frame["lieu_code_epci"] for frame in frames.values())]).unique()
-    ids = pl.concat([frame["point_accueil_id"] for frame in frames.values()]).implode()
-    departements_table = tables.read("territories__departements")
-    return {
-        **frames,
-        _BY_PLACE: tables.read(_BY_PLACE).filter(pl.col("lieu_code_departement").is_in(wanted)),
-        **{name: tables.read_all(name, wanted) for name in _BY_DEPARTEMENT},
-        "territories__communes": communes,
-        "territories__epci": epci.filter(pl.col("code").is_in(named.implode())),
-        "territories__departements": departements_table.filter(pl.col("code").is_in(wanted)),
-        **{name: tables.read(name).filter(pl.col("point_accueil_id").is_in(ids)) for name in _BY_ID},
-        **{name: tables.read(name) for name in _NATIONAL},
-        **{name: tables.read(name).filter(pl.col("code_departement").is_in(wanted)) for name in ATLAS},
-        **{n: _of_territories(tables.read(n), tables, wanted, column) for n, column in _BY_TERRITORY.items()},
-        **_of_communes(tables, communes["code"]),
-    }
+@dataclass(frozen=True)
+class Released(Mapping[str, pl.DataFrame]):
+    """The tables of a release by name, in the order layers are listed; each is read when asked for, and not kept.
 
-
-def _of_communes(tables: TableStore, communes: pl.Series) -> dict[str, pl.DataFrame]:
-    """What is said of each commune of the perimeter, and the quartiers that touch one."""
-    here = communes.implode()
-    qpv = tables.read(context.QPV)
-    touching = qpv.explode("communes").filter(pl.col("communes").is_in(here))["code"]
-    return {
-        context.MEMBERSHIP: tables.read(context.MEMBERSHIP).filter(pl.col("code").is_in(here)),
-        context.CONTEXT: tables.read(context.CONTEXT).filter(pl.col("code_insee").is_in(here)),
-        context.QPV: qpv.filter(pl.col("code").is_in(touching.implode())),
-    }
-
-
-def _of_territories(
-    frame: pl.DataFrame, tables: TableStore, departements: Sequence[str], territory: str
-) -> pl.DataFrame:
-    """Rows of the territories that hold a commune of the perimeter, and those of the levels kept whole.
-
-    Args:
-        territory: column of the territory's code, in its `niveau`.
+    A country has tables of ten million rows: what goes through all of them must hold one at a time.
     """
-    here = tables.read("territories__appartenance").filter(pl.col("departement").is_in(list(departements)))
-    cut = {niveau: column for niveau, column in LEVELS.items() if niveau not in _WHOLE_LEVELS}
-    kept = pl.concat(
-        here.select(pl.lit(niveau).alias("niveau"), pl.col(column).alias(territory)).drop_nulls().unique()
-        for niveau, column in cut.items()
+
+    readers: Mapping[str, Callable[[], pl.DataFrame]]
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        return self.readers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.readers)
+
+    def __len__(self) -> int:
+        return len(self.readers)
+
+
+def released_tables(tables: TableStore, departements: Sequence[str]) -> Released:
+    """The tables to publish."""
+    wanted = list(departements)
+    communes, touching, territories = _perimeter(tables, wanted)
+    ids, epci = _named(tables, wanted)
+
+    def cut(name: str, column: str, kept: Sequence[str] | pl.Series) -> tuple[str, Callable[[], pl.DataFrame]]:
+        values = pl.Series(column, kept, dtype=pl.String)
+        return name, lambda: tables.scan(name).filter(pl.col(column).is_in(values.implode())).collect()
+
+    def stacked(name: str) -> tuple[str, Callable[[], pl.DataFrame]]:
+        return name, lambda: tables.read_all(name, wanted)
+
+    def whole(name: str) -> tuple[str, Callable[[], pl.DataFrame]]:
+        return name, lambda: tables.read(name)
+
+    def of_territories(name: str, column: str) -> tuple[str, Callable[[], pl.DataFrame]]:
+        kept = territories.lazy().rename({"territoire": column})
+        here = pl.col("niveau").is_in(_WHOLE_LEVELS)
+        return name, lambda: pl.concat(
+            [tables.scan(name).filter(here), tables.scan(name).join(kept, on=["niveau", column], how="semi")]
+        ).collect()
+
+    return Released(
+        dict(
+            [
+                *(cut(name, "lieu_code_departement", wanted) for name in (*_BY_COUNTER, _BY_PLACE)),
+                *(stacked(name) for name in _BY_DEPARTEMENT),
+                cut("territories__communes", "departement", wanted),
+                cut("territories__epci", "code", pl.concat([communes["epci"], epci]).unique()),
+                cut("territories__departements", "code", wanted),
+                *(cut(name, "point_accueil_id", ids) for name in _BY_ID),
+                *(whole(name) for name in _NATIONAL),
+                *(cut(name, "code_departement", wanted) for name in ATLAS),
+                *(of_territories(name, column) for name, column in _BY_TERRITORY.items()),
+                cut(context.MEMBERSHIP, "code", communes["code"]),
+                cut(context.CONTEXT, "code_insee", communes["code"]),
+                cut(context.QPV, "code", touching),
+            ]
+        )
     )
-    whole = frame.filter(pl.col("niveau").is_in(_WHOLE_LEVELS))
-    return pl.concat([whole, frame.join(kept, on=["niveau", territory], how="semi")]).sort(frame.columns[:4])
+
+
+def _perimeter(tables: TableStore, departements: Sequence[str]) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
+    """Communes (`code, epci`); quartiers that touch one; `niveau, territoire` of what holds one, whole levels apart."""
+    mine = pl.col("departement").is_in(list(departements))
+    communes = tables.scan("territories__communes").filter(mine).select("code", "epci").collect()
+    here = communes["code"].implode()
+    touching = tables.read(context.QPV).explode("communes").filter(pl.col("communes").is_in(here))["code"].unique()
+    membership = tables.read(context.MEMBERSHIP).filter(mine)
+    territories = pl.concat(
+        membership.select(pl.lit(niveau).alias("niveau"), pl.col(column).alias("territoire")).drop_nulls().unique()
+        for niveau, column in LEVELS.items()
+        if niveau not in _WHOLE_LEVELS
+    )
+    return communes, touching, territories
+
+
+def _named(tables: TableStore, departements: Sequence[str]) -> tuple[pl.Series, pl.Series]:
+    """Ids of the counters of the perimeter, and the EPCI they are in."""
+    columns = ("point_accueil_id", "lieu_code_epci")
+    mine = pl.col("lieu_code_departement").is_in(list(departements))
+    counters = pl.concat(tables.scan(name).filter(mine).select(columns) for name in _BY_COUNTER).collect()
+    return counters["point_accueil_id"], counters["lieu_code_epci"]

@@ -75,13 +75,16 @@ class TableStore:
 
     def read(self, name: str, departement: str | None = None) -> pl.DataFrame:
         """The table in memory. Raises CspError when it is not there."""
+        return self.scan(name, departement).collect()
+
+    def scan(self, name: str, departement: str | None = None) -> pl.LazyFrame:
+        """The table, to be read in part. Raises CspError when it is not there."""
         self.content(name, departement)
-        return pl.read_parquet(self.path(name, departement), hive_partitioning=False)
+        return pl.scan_parquet(self.path(name, departement), hive_partitioning=False)
 
     def head(self, name: str, rows: int = 5) -> pl.DataFrame:
         """The first rows, without reading the others. Raises CspError when the table is not there."""
-        self.content(name)
-        return pl.scan_parquet(self.path(name), hive_partitioning=False).head(rows).collect()
+        return self.scan(name).head(rows).collect()
 
     def height(self, name: str) -> int:
         """Number of rows. Raises CspError when the table is not there."""

@@ -7,7 +7,18 @@ here is an assertion: times depend on the machine.
 import sys
 from importlib import import_module
 
-NAMES = ("pipeline", "pieces", "access", "andorra", "indicators", "atlas", "siting", "bbox", "products")
+NAMES = (
+    "pipeline",
+    "pieces",
+    "access",
+    "andorra",
+    "indicators",
+    "atlas",
+    "siting",
+    "bbox",
+    "products",
+    "country_release",
+)
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or NAMES:

@@ -1,5 +1,5 @@
-"""One table at one moment: its key as one text by row, its cells as text. Columns are read when asked for, and let go:
-a table of indicators has millions of rows. Comparing two states is `compare`.
+"""One table at one moment: its key as one text by row, its cells as text. Columns of a long one are read when asked
+for, and let go: a table of indicators has millions of rows. Comparing two states is `compare`.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from pipeline.foundations.errors import QualityRefused
 
 _DIGITS = 10  # significant digits of a real number: more is the noise of the order of additions
 _NULL = r"\N"
+_SHORT = 10_000  # rows
 #: Two hashes of 64 bits stand for a key: ten million keys meet with a chance of one in 10^24.
 _SEEDS = {"_h0": 0, "_h1": 1}
 _HASHES = list(_SEEDS)
@@ -46,6 +47,11 @@ class State:
                 remedy="mend the table: its contract says it has one row per key",
             )
         return prints
+
+    @cached_property
+    def _held(self) -> pl.DataFrame | None:
+        """The whole table when it is short: opening its file for each column would take longer than reading it."""
+        return self.rows.collect() if self.rows.select(pl.len()).collect().item() <= _SHORT else None
 
     @property
     def _identifier(self) -> pl.Expr:
@@ -84,7 +90,8 @@ class State:
 
     def values(self, name: str, rows: pl.Series | None = None) -> pl.Series:
         """A column, whole or at the given row numbers (null where the number is)."""
-        series = self.rows.select(name).collect().to_series()
+        held = self._held
+        series = self.rows.select(name).collect().to_series() if held is None else held[name]
         return series if rows is None else series.gather(rows)
 
     def texts(self, name: str, rows: pl.Series | None = None) -> pl.Series:

@@ -139,8 +139,10 @@ def test_a_separator_inside_a_list_is_refused(points, tmp_path):
 
 
 def test_wrong_calls_are_explained(points, tmp_path):
+    contract, frame = points
+    twin = contract.model_copy(update={"table": f"autre__{contract.layer}"})
     with pytest.raises(WrongUse, match="layer guichets twice"):
-        written([points, points], tmp_path / "x.gpkg")
+        written([points, (twin, frame)], tmp_path / "x.gpkg")
     with pytest.raises(WrongUse, match="no layer"):
         written([], tmp_path / "x.gpkg")
     with pytest.raises(WrongUse, match="without time zone"):
