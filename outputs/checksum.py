@@ -7,7 +7,7 @@ written one way. It tells damage from a sound copy; `SHA256SUMS` is what tells f
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import duckdb
 import polars as pl
@@ -37,11 +37,12 @@ class Named(Protocol):
 
 
 class Found(NamedTuple):
-    """Rows, rows that share their key, and the checksum: 64 hexadecimal digits."""
+    """Rows, rows that share their key, the checksum (64 hexadecimal digits), and what else was asked for."""
 
     rows: int
     doubled: int
     checksum: str
+    beside: tuple[Any, ...]
 
 
 def of_frame(frame: pl.DataFrame, columns: Sequence[Named]) -> str:
@@ -58,16 +59,20 @@ def of_frame(frame: pl.DataFrame, columns: Sequence[Named]) -> str:
     return _digest(total)
 
 
-def of_relation(relation: duckdb.DuckDBPyRelation, columns: Sequence[Named], key: Sequence[str]) -> Found:
+def of_relation(
+    relation: duckdb.DuckDBPyRelation, columns: Sequence[Named], key: Sequence[str], beside: Sequence[str] = ()
+) -> Found:
     """The same of what DuckDB reads, whose columns have the flat form and the types of the table.
 
     Args:
         key: columns whose values, together, belong to one row; none when empty.
+        beside: other aggregates, in SQL, taken while the rows go by.
     """
     alone = f"count(DISTINCT md5_number({_text([c for c in columns if c.nom in key])}))" if key else "count(*)"
-    *sums, distinct = relation.aggregate(f"{_sums(columns)}, {alone}").fetchone() or (*_NOTHING, 0)
-    total = _plus(_NOTHING, sums)
-    return Found(total[0], total[0] - distinct, _digest(total))
+    row: tuple[Any, ...] | None = relation.aggregate(", ".join([_sums(columns), alone, *beside])).fetchone()
+    values = row or (0,) * (4 + len(beside))
+    total = _plus(_NOTHING, values[:3])
+    return Found(total[0], total[0] - values[3], _digest(total), values[4:])
 
 
 def _sums(columns: Sequence[Named]) -> str:

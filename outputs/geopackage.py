@@ -17,7 +17,7 @@ import pyogrio
 
 from outputs import geometry, gpkg_tables
 from outputs.flat import FICTIONAL, by_key, join_lists
-from outputs.joined import RANK, layers_of
+from outputs.joined import RANK, Layer, layers_of
 from outputs.qgis import store
 from outputs.qgis.project import View, project
 from outputs.qgis.view import view_of
@@ -40,7 +40,7 @@ def write_geopackage(
     date_reference: datetime,
     metadata: Mapping[str, str] | None = None,
     look: Look | None = None,
-) -> None:
+) -> list[Layer]:
     """Write tables and declared layers in one file; same frames (in any row order), same bytes.
 
     Tables without geometry become attribute tables. Lists are joined by `|`; booleans and dates keep their type.
@@ -53,6 +53,9 @@ def write_geopackage(
         date_reference: aware; written as the date of change of every layer, in the place of the clock.
         metadata: other facts about the file (licence, attribution, version…), kept in `gpkg_metadata` and said on maps.
         look: layers declared, styles and maps; without, layers have sober styles and the project no map.
+
+    Returns:
+        The layers written.
 
     Raises:
         QualityRefused: a frame does not follow its contract, or the written file fails SQLite's integrity check.
@@ -88,6 +91,7 @@ def write_geopackage(
         raise QualityRefused(
             str(path), expected="PRAGMA integrity_check to answer ok", found=result, remedy="check the disk, run again"
         )
+    return layers
 
 
 def _check(contracts: Sequence[Contract], path: Path, date_reference: datetime) -> None:

@@ -9,11 +9,11 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 from zipfile import BadZipFile
 
@@ -38,6 +38,8 @@ _SQL_TYPES = {
     "booleen": "BOOLEAN",
     "date": "DATE",
 }
+#: Gives what DuckDB reads of a table in a file.
+Reader = Callable[[duckdb.DuckDBPyConnection, Path, TableFacts], duckdb.DuckDBPyRelation]
 _COVERING = "bbox"
 _PLAIN_STREAM = "OGR_GPKG_STREAM_BASE_IMPL"
 _VIEW_FID = "OGC_FID"  # DuckDB puts the row number of a view there, and leaves the column it comes from
@@ -71,23 +73,22 @@ def reread(folder: Path, tables: Sequence[TableFacts], declared: Sequence[TableF
         # ST_Read leaves a `.aux.xml` beside the GeoPackage it reads: it reads it through a link, from another folder.
         linked = Path(elsewhere) / package.name
         linked.symlink_to(package.resolve())
-        for table in tables:
-            for path, relation, present in (
-                (layout.geoparquet(folder, table.layer), _parquet, True),
-                (layout.csv(folder, table.layer), _csv, table.csv),
-                (linked, _layer, table.geopackage),
-            ):
-                if not present:
-                    continue
-                try:
-                    _compare(path, relation(database, path, table), table)
-                except duckdb.Error as error:
-                    raise _refused(path, "readable", f"a product DuckDB reads ({table.layer})", str(error)) from error
-        for layer in declared or ():
-            try:
-                _compare(linked, _layer(database, linked, layer), layer)
-            except duckdb.Error as error:
-                raise _refused(linked, "readable", f"a product DuckDB reads ({layer.layer})", str(error)) from error
+        files = [(layout.geoparquet(folder, t.layer), _parquet, t) for t in tables]
+        files += [(layout.csv(folder, t.layer), _csv, t) for t in tables if t.csv]
+        layers = [(linked, _layer, t) for t in (*tables, *(declared or ())) if t.geopackage]
+        # GDAL reads one layer after another in a thread, the other files in another.
+        with ThreadPoolExecutor() as pool:
+            for lane in [pool.submit(_compare_all, database.cursor(), part) for part in (files, layers)]:
+                lane.result()
+
+
+def _compare_all(database: duckdb.DuckDBPyConnection, products: Sequence[tuple[Path, Reader, TableFacts]]) -> None:
+    """Read products one after another, each by its reader, and compare them with the facts of their table."""
+    for path, reader, table in products:
+        try:
+            _compare(path, reader(database, path, table), table)
+        except duckdb.Error as error:
+            raise _refused(path, "readable", f"a product DuckDB reads ({table.layer})", str(error)) from error
 
 
 @contextmanager
@@ -154,35 +155,38 @@ def _compare(path: Path, relation: duckdb.DuckDBPyRelation, table: TableFacts) -
     expected = [c.nom for c in table.colonnes if geometry is not None or c.type != "geometrie"]
     where = f"{table.layer}, " if path.name == layout.GEOPACKAGE else ""
     _same(path, f"{where}columns", sorted(expected), sorted(relation.columns))
-    found = of_relation(_values(relation, table), table.colonnes, table.cle)
+    shapes = () if geometry is None else _extent(geometry)
+    found = of_relation(_values(relation, table), table.colonnes, table.cle, shapes)
     _same(path, f"{where}rows", table.lignes, found.rows)
     _same(path, f"{where}rows sharing the key {', '.join(table.cle)}", 0, found.doubled)
     _same(path, f"{where}checksum of the values", table.controle, found.checksum)
     if geometry is not None:
-        _compare_geometry(path, where, relation, geometry)
+        _compare_geometry(path, where, geometry, *found.beside)
 
 
 def _values(relation: duckdb.DuckDBPyRelation, table: TableFacts) -> duckdb.DuckDBPyRelation:
-    """The columns other than geometry, in the declared order, types and flat form."""
+    """The columns in the declared order, and in the types and flat form of the table; geometry, if any, as it is."""
     stored = dict(zip(relation.columns, map(str, relation.types), strict=True))
     parts = []
     for column in table.colonnes:
-        if column.type == "geometrie":
-            continue
         name = identifier(column.nom)
-        if stored[column.nom].endswith("[]"):
+        if column.type == "geometrie":
+            parts += [name] if column.nom in stored else []
+        elif stored[column.nom].endswith("[]"):
             parts.append(f"nullif(array_to_string({name}, {literal(SEPARATOR)}), '') AS {name}")
         else:
             parts.append(f"CAST({name} AS {_SQL_TYPES[column.type]}) AS {name}")
     return relation.project(", ".join(parts))
 
 
-def _compare_geometry(path: Path, where: str, relation: duckdb.DuckDBPyRelation, geometry: GeometryFacts) -> None:
+def _extent(geometry: GeometryFacts) -> list[str]:
+    """How many geometries, and the box of them all."""
     name = identifier(geometry.colonne)
-    row: tuple[Any, ...] | None = relation.aggregate(
-        f"count({name}), min(ST_XMin({name})), min(ST_YMin({name})), max(ST_XMax({name})), max(ST_YMax({name}))"
-    ).fetchone()
-    count, *box = row or (0, None, None, None, None)
+    corners = ("min(ST_XMin({}))", "min(ST_YMin({}))", "max(ST_XMax({}))", "max(ST_YMax({}))")
+    return [f"count({name})", *(corner.format(name) for corner in corners)]
+
+
+def _compare_geometry(path: Path, where: str, geometry: GeometryFacts, count: int, *box: float | None) -> None:
     _same(path, f"{where}geometries", geometry.nombre, count)
     wanted = list(geometry.emprise or [None] * 4)
     if not all(

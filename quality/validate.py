@@ -24,7 +24,7 @@ __all__ = ["DataDocs", "Example", "RuleResult", "validate_tables"]
 Table = Path | pl.DataFrame
 #: Name of a suite, its rules and the rows -> by rule, what Great Expectations found.
 Judge = Callable[[str, Sequence[Rule], pl.DataFrame], Iterator[tuple[str, Any]]]
-_COLUMNS_AT_ONCE = 12
+_COLUMNS_AT_ONCE, _CELLS_AT_ONCE = 12, 10_000_000
 
 
 def validate_tables(
@@ -54,12 +54,13 @@ def validate_tables(
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    source = context.data_sources.add_pandas("tables")
     references = _References(tables)
 
     def judge(suite_name: str, part: Sequence[Rule], rows: pl.DataFrame) -> Iterator[tuple[str, Any]]:
         """Each rule of the part, and what Great Expectations found."""
         suite = context.suites.add(expectation_suite(suite_name, part))
+        # A source of its own, taken away afterwards: Great Expectations keeps every batch a source ever gave.
+        source = context.data_sources.add_pandas(suite_name)
         asset = source.add_dataframe_asset(suite_name).add_batch_definition_whole_dataframe("lot")
         validation = gx.ValidationDefinition(name=suite_name, data=asset, suite=suite)
         outcome = context.validation_definitions.add(validation).run(
@@ -67,6 +68,7 @@ def validate_tables(
             result_format="BASIC",
             run_id=run_id(data_docs) if data_docs else None,
         )
+        context.data_sources.delete(suite_name)
         return ((r.expectation_config.meta["regle"], r) for r in outcome.results if r.expectation_config)
 
     results: list[RuleResult] = []
@@ -88,18 +90,18 @@ def _table_results(
         return [_unreadable(contract, error)]
     batch, unavailable = _with_computed(frame, rules, references)
     found: dict[str, Any] = {}
-    for rank, part in enumerate(_parts(rules), start=1):
+    for rank, part in enumerate(_parts(rules, frame.height), start=1):
         suite_name = contract.table if rank == 1 else f"{contract.table}{PART}{rank}"
         judged = batch.select(_columns_of(part, batch)) if rank > 1 else _typed(frame, contract)
         found |= judge(suite_name, part, judged)
     return [_result(rule, found.get(rule.regle), frame, batch, contract, unavailable) for rule in rules]
 
 
-def _parts(rules: Sequence[Rule]) -> list[list[Rule]]:
+def _parts(rules: Sequence[Rule], rows: int) -> list[list[Rule]]:
     """The rules of a table in parts: those on its columns and rows, then those of a few columns at a time.
 
     Great Expectations copies every column of a batch for each rule: on a table of a hundred columns, a batch of a few
-    at a time takes a tenth of the time.
+    at a time takes a tenth of the time. Of a table of millions of rows, a batch of one column is already large.
     """
     whole = [rule for rule in rules if "column" not in rule.arguments]
     by_column: dict[str, list[Rule]] = {}
@@ -107,13 +109,15 @@ def _parts(rules: Sequence[Rule]) -> list[list[Rule]]:
         if "column" in rule.arguments:
             by_column.setdefault(rule.arguments["column"], []).append(rule)
     columns = list(by_column.values())
-    some = (columns[i : i + _COLUMNS_AT_ONCE] for i in range(0, len(columns), _COLUMNS_AT_ONCE))
+    most = min(_COLUMNS_AT_ONCE, max(1, _CELLS_AT_ONCE // max(1, rows)))
+    some = (columns[i : i + most] for i in range(0, len(columns), most))
     return [whole, *(list(chain.from_iterable(part)) for part in some)]
 
 
 def _typed(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """The same, each column named with its type."""
-    return frame.rename({name: typed_name(contract, name, dtype) for name, dtype in frame.schema.items()})
+    """As many rows, each column named with its type: of a table as a whole, rules look at no value."""
+    names = [typed_name(contract, name, dtype) for name, dtype in frame.schema.items()]
+    return pl.DataFrame({name: pl.repeat(None, frame.height, dtype=pl.Boolean, eager=True) for name in names})
 
 
 def _columns_of(rules: Iterable[Rule], batch: pl.DataFrame) -> list[str]:

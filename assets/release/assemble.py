@@ -4,7 +4,7 @@ What comes out is ready for `promote`. Choosing the version, judging the verdict
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -34,7 +34,7 @@ from outputs.facts import TableFacts, facts
 from outputs.flat import FICTIONAL
 from outputs.geopackage import write_geopackage
 from outputs.geoparquet import write_geoparquet
-from outputs.joined import layers_of, needed, whole
+from outputs.joined import needed, whole
 from outputs.metadata.formats import has_csv
 from outputs.reread import reread
 from outputs.style import PLAIN, Look
@@ -86,13 +86,13 @@ def stage(
         published = [_fictional(contract) for contract in published]
     folder = staging_folder(releases, version)
     try:
-        known = _write(folder, version, published, tables, context, look)
+        known, declared = _write(folder, version, published, tables, context, look)
         for name, content in (files or {}).items():
             _put(folder, name, content)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             # Read again one at a time, which takes what memory there is; the map goes on meanwhile.
             further = [pool.submit(product, folder) for product in products]
-            reread(folder, known, _declared(published, tables, context, look))
+            reread(folder, known, declared)
             for product in further:
                 product.result()
         # Once the products are read again: two releases side by side take as much memory.
@@ -129,22 +129,6 @@ def _fictional(contract: Contract) -> Contract:
     return contract.model_copy(update={"title": contract.title + FICTIONAL})
 
 
-def _declared(
-    published: Sequence[Contract], tables: Mapping[str, pl.DataFrame], context: ReleaseContext, look: Look
-) -> list[TableFacts]:
-    """Facts of the layers that the GeoPackage has beside the tables."""
-    layers = layers_of(
-        _read(needed(published, look.couches), tables), look.couches, suffix=FICTIONAL if context.fictif else ""
-    )
-    known = {contract.table for contract in published}
-    return [facts(whole(layer, layers), layer.contract) for layer in layers if layer.contract.table not in known]
-
-
-def _read(published: Iterable[Contract], tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Contract, pl.DataFrame]]:
-    """Each table when its turn comes."""
-    return ((contract, tables[contract.table]) for contract in published)
-
-
 def about(version: str, context: ReleaseContext) -> dict[str, str]:
     """What every product says of the release, in itself."""
     return {
@@ -165,8 +149,8 @@ def _write(
     tables: Mapping[str, pl.DataFrame],
     context: ReleaseContext,
     look: Look,
-) -> list[TableFacts]:
-    """Every product of every table; what must be found in them."""
+) -> tuple[list[TableFacts], list[TableFacts]]:
+    """Every product of every table; what must be found in them, and in the layers the GeoPackage has beside them."""
     said = about(version, context)
     for path in (layout.geoparquet(folder, ""), layout.csv(folder, "")):
         path.parent.mkdir(exist_ok=True)
@@ -179,11 +163,10 @@ def _write(
         write_table_schema(contract, layout.table_schema(folder, contract.layer))
         return facts(frame, contract)
 
-    # GDAL, Arrow and polars work outside the interpreter's lock. The GeoPackage, the longest, comes first.
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        package = pool.submit(
-            write_geopackage,
-            _read(needed(published, look.couches), tables),
+    def write_layers() -> list[TableFacts]:
+        made = needed(published, look.couches)
+        layers = write_geopackage(
+            ((contract, tables[contract.table]) for contract in made),
             layout.geopackage(folder),
             title=context.titre,
             description=context.description,
@@ -191,9 +174,13 @@ def _write(
             metadata=said,
             look=look,
         )
-        written = list(pool.map(write_table, published))
-        package.result()
-    return written
+        own = {contract.table for contract in published}
+        return [facts(whole(layer, layers), layer.contract) for layer in layers if layer.contract.table not in own]
+
+    # GDAL, Arrow and polars work outside the interpreter's lock. The GeoPackage, the longest, comes first.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        declared = pool.submit(write_layers)
+        return list(pool.map(write_table, published)), declared.result()
 
 
 def _put(folder: Path, name: str, content: Path | bytes | str) -> None:

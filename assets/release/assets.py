@@ -130,6 +130,7 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
     # Writers bring GDAL, GeoPandas and Matplotlib with them: late, a run with nothing to publish does without.
     from assets.release.assemble import about, stage
     from assets.release.further import further
+    from outputs import layout
     from outputs.carte import OVERVIEW, MapText, render_map
     from outputs.style import look
     from outputs.warehouse import write_warehouse
@@ -156,24 +157,28 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
             text=MapText(version, LICENCE_TITLE, credits, fictional=context.fictif),
         )
 
+    coming = workspace.root.warehouse.with_name(f".{workspace.root.warehouse.name}.suivant")
+
+    def warehouse(folder: Path) -> None:
+        contracts = all_contracts()
+        write_warehouse([(contracts[n], [layout.geoparquet(folder, contracts[n].layer)]) for n in frames], coming)
+
     qualite: dict[str, Path | bytes | str] = {f"qualite/{name}": workspace.root.quality / name for name in files}
-    staging = stage(
-        releases,
-        version,
-        frames,
-        all_contracts(),
-        context,
-        files=qualite,
-        products=[overview, *further(frames, all_contracts(), context, about(version, context))],
-        look=look(),
-    )
-    path = promote(staging, releases, version)
-    reporter().step("entrepôt DuckDB")
-    contracts = all_contracts()
-    parquet = path / "geoparquet"
-    write_warehouse(
-        [(contracts[n], [parquet / f"{contracts[n].layer}.parquet"]) for n in frames], workspace.root.warehouse
-    )
+    try:
+        staging = stage(
+            releases,
+            version,
+            frames,
+            all_contracts(),
+            context,
+            files=qualite,
+            products=[*further(frames, all_contracts(), context, about(version, context)), overview, warehouse],
+            look=look(),
+        )
+        path = promote(staging, releases, version)
+        coming.replace(workspace.root.warehouse)
+    finally:
+        coming.unlink(missing_ok=True)
     return dg.MaterializeResult(
         metadata={
             "version": version,

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from assets.release.context import LICENCE_TITLE, ReleaseContext
 from assets.release.further import further
 from assets.release.manifest import Code, Verdict
 from assets.release.scope import Released
+from outputs import layout
 from outputs.carte import OVERVIEW, MapText, render_map
 from outputs.style import look
 from outputs.warehouse import write_warehouse
@@ -113,7 +113,8 @@ def _repeated(frame: pl.DataFrame, contract: Contract, copies: int) -> pl.DataFr
             shape = contract.geometry.column
             shapes = shapely.from_wkb(part[shape].to_list())
             low = np.nanmin(shapely.bounds(shapes)[:, :2], axis=0)
-            move = np.array(_CORNER) + [copy % _ACROSS * _EAST, copy // _ACROSS % _ACROSS * _NORTH] - low
+            cell = np.array([copy % _ACROSS * _EAST, copy // _ACROSS % _ACROSS * _NORTH])
+            move = np.array(_CORNER) + cell - low
             moved = shapely.to_wkb(shapely.transform(shapes, lambda xy, by=move: xy + by))
             part = part.with_columns(pl.Series(shape, moved, dtype=pl.Binary))
         parts.append(part)
@@ -133,7 +134,7 @@ def judge(out: Path) -> None:
 
 
 def write(out: Path) -> None:
-    """Every product, then the warehouse; how long each of the two takes is said."""
+    """Every product, the warehouse among them."""
     tables = _tables(_folder())
     contracts = dict(all_contracts())
     contracts[_CELLS] = contracts[_CELLS].model_copy(update={"published": True, "geopackage": False})
@@ -160,12 +161,12 @@ def write(out: Path) -> None:
             text=MapText("0", LICENCE_TITLE, {}, fictional=True),
         )
 
-    started = time.perf_counter()
-    products = [overview, *further(tables, contracts, context, about("0", context))]
-    staging = stage(out, "2026.01.01", tables, contracts, context, products=products, look=look())
-    print(f"staged in {time.perf_counter() - started:.1f} s", file=sys.stderr)
-    parquet = [(contracts[n], [staging / "geoparquet" / f"{contracts[n].layer}.parquet"]) for n in tables]
-    write_warehouse(parquet, out / "warehouse.duckdb")
+    def warehouse(folder: Path) -> None:
+        files = [(contracts[n], [layout.geoparquet(folder, contracts[n].layer)]) for n in tables]
+        write_warehouse(files, out / "warehouse.duckdb")
+
+    products = [*further(tables, contracts, context, about("0", context)), overview, warehouse]
+    stage(out, "2026.01.01", tables, contracts, context, products=products, look=look())
 
 
 HALVES = {"judge": judge, "stage": write}
