@@ -88,8 +88,10 @@ def crow_cases(people: People, base: pl.DataFrame, supply: Supply, typologies: S
     """Both cases as the crow flies; an edit alone is the base with that edit."""
     rule, limit = settings().vol_oiseau, settings().couples_max_min * 60
 
+    today = CrowTimes(people, base, rule, limit)
+
     def case(counters: pl.DataFrame) -> Case:
-        source = CrowTimes(people, counters, rule, limit)
+        source = today.with_counters(counters)
         found = {t: source.nearest(t) for t in typologies}
         speed = rule.vitesse_kmh / 3.6
         return Case(
@@ -102,13 +104,14 @@ def crow_cases(people: People, base: pl.DataFrame, supply: Supply, typologies: S
         )
 
     before, after = case(base), case(supply.counters)
+    concerned = base.filter(pl.col("typologie").is_in(list(typologies)))
     ids = set(base["point_accueil_id"])
     alone = []
     for change in supply.changes:
         if not set(change.closed) <= ids:
             alone.append(float("nan"))
             continue
-        only = case(Supply(base).done(change).counters)
+        only = case(Supply(concerned).done(change).counters)
         alone.append(sum(gain(people, before.seconds[t], only.seconds[t]) for t in typologies))
     return Cases(before, after, tuple(alone), ())
 

@@ -4,6 +4,8 @@ Named `vol d'oiseau` wherever they appear, and never mixed with times by road. O
 set far enough apart that nothing of one is near anything of another.
 """
 
+from copy import copy
+
 import numpy as np
 import polars as pl
 from numba import njit
@@ -33,10 +35,21 @@ class CrowTimes:
 
     def __init__(self, people: People, counters: pl.DataFrame, rule: CrowFlies, limit_s: int) -> None:
         self.people = people
-        self._counters, self._limit, self._s_per_m = counters, limit_s, rule.seconds(1.0)
-        self._from, self._to = plane(people.frame), plane(counters)
-        self._placed: Bools = np.asarray(np.isfinite(self._to).all(axis=1))
+        self._limit, self._s_per_m = limit_s, rule.seconds(1.0)
+        self._from = plane(people.frame)
         self._known: Bools = np.asarray(np.isfinite(self._from).all(axis=1))
+        self._set(counters)
+
+    def with_counters(self, counters: pl.DataFrame) -> "CrowTimes":
+        """Those of the same people to other counters."""
+        other = copy(self)
+        other._set(counters)
+        return other
+
+    def _set(self, counters: pl.DataFrame) -> None:
+        people = self.people
+        self._counters, self._to = counters, plane(counters)
+        self._placed: Bools = np.asarray(np.isfinite(self._to).all(axis=1))
         self._typology = counters["typologie"].to_numpy()
         self._held = (counters["type_structure"] == HELD_ALL_WEEK).to_numpy()
         codes = pl.concat([people.frame["code_departement"], counters["code_departement"]]).rank("dense")

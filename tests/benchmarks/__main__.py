@@ -15,6 +15,7 @@ NAMES = (
     "indicators",
     "atlas",
     "siting",
+    "scenario",
     "bbox",
     "products",
     "country_release",
