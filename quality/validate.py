@@ -24,7 +24,8 @@ __all__ = ["DataDocs", "Example", "RuleResult", "validate_tables"]
 Table = Path | pl.DataFrame
 #: Name of a suite, its rules and the rows -> by rule, what Great Expectations found.
 Judge = Callable[[str, Sequence[Rule], pl.DataFrame], Iterator[tuple[str, Any]]]
-_COLUMNS_AT_ONCE, _CELLS_AT_ONCE = 12, 10_000_000
+_SOURCE = "tables"
+_COLUMNS_AT_ONCE, _CELLS_AT_ONCE, _HELD_AT_MOST = 12, 10_000_000, 2_000_000
 
 
 def validate_tables(
@@ -55,12 +56,16 @@ def validate_tables(
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     references = _References(tables)
+    source, held = context.data_sources.add_pandas(_SOURCE), 0
 
     def judge(suite_name: str, part: Sequence[Rule], rows: pl.DataFrame) -> Iterator[tuple[str, Any]]:
         """Each rule of the part, and what Great Expectations found."""
+        nonlocal source, held
+        if held > _HELD_AT_MOST:  # a source keeps every batch it ever gave
+            context.data_sources.delete(_SOURCE)
+            source, held = context.data_sources.add_pandas(_SOURCE), 0
+        held += rows.height * rows.width
         suite = context.suites.add(expectation_suite(suite_name, part))
-        # A source of its own, taken away afterwards: Great Expectations keeps every batch a source ever gave.
-        source = context.data_sources.add_pandas(suite_name)
         asset = source.add_dataframe_asset(suite_name).add_batch_definition_whole_dataframe("lot")
         validation = gx.ValidationDefinition(name=suite_name, data=asset, suite=suite)
         outcome = context.validation_definitions.add(validation).run(
@@ -68,7 +73,6 @@ def validate_tables(
             result_format="BASIC",
             run_id=run_id(data_docs) if data_docs else None,
         )
-        context.data_sources.delete(suite_name)
         return ((r.expectation_config.meta["regle"], r) for r in outcome.results if r.expectation_config)
 
     results: list[RuleResult] = []
