@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.referentiel.identity import GONE, SERVICE
+from assets.referentiel.identity import ACTIVE, GONE, SERVICE
 from assets.tension.supply_counts import LOST
 
 
@@ -20,10 +20,11 @@ def lost_counters(registry: pl.DataFrame, reference: date, months: int) -> pl.Da
         reference: date of the counters of today.
 
     Returns:
-        None when nothing was published before that date: what disappeared is then not known.
+        None when nothing was published before: what disappeared is then not known.
     """
     services = registry.filter(pl.col("nature") == SERVICE)
-    if services.filter(pl.col("premiere_vue") < reference).is_empty():
+    earlier = (pl.col("premiere_vue") < reference) | (pl.col("etat") != ACTIVE)
+    if services.filter(earlier).is_empty():
         return None
     since = pl.lit(reference).dt.offset_by(f"-{months}mo")
     return (

@@ -54,6 +54,12 @@ def test_changes_are_told_and_balance(grown, csp_here):
     reasons = set(lines.project("raison").distinct().pl()["raison"])
     assert "offre" in reasons
     assert "non déterminée" not in reasons
+    offers = [pl.read_parquet(grown.root.releases / v / "geoparquet" / "offre.parquet") for v in (first, second)]
+    lost = [offer.filter(pl.col("niveau") == "france")["nb_disparitions_24_mois"] for offer in offers]
+    registry = pl.read_parquet(grown.release / "geoparquet" / "registre.parquet")
+    gone = registry.filter((pl.col("nature") == "service") & (pl.col("etat") == "disparu"))
+    assert lost[0].null_count() == len(lost[0]), "nobody knows what there was before the first release"
+    assert lost[1].sum() == gone.height >= 1
     notes = (grown.release / "NOTES.md").read_text(encoding="utf-8")
     assert f"## Ce qui change\n\nDepuis la version {first}." in notes
     assert "Première version" in (grown.root.releases / first / "NOTES.md").read_text(encoding="utf-8")
