@@ -24,7 +24,9 @@ def by_key(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 
 
 def _ordered(frame: pl.DataFrame, key: Sequence[str]) -> bool:
-    """Whether the rows are in the order of the key, nulls last."""
+    """Whether the rows are in the order of the key, nulls last. Of a list in the key nothing is said."""
+    if any(isinstance(frame.schema[name], pl.List) for name in key):
+        return False
     after = pl.lit(value=False)
     for name in reversed(key):
         now, before = pl.col(name), pl.col(name).shift(1)

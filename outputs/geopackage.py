@@ -64,9 +64,11 @@ def write_geopackage(
     """
     look = look or PLAIN
     about = {"titre": title, "resume": description, **(metadata or {})}
+    if not date_reference.tzinfo:
+        raise WrongUse(str(path), expected="an aware date", found=str(date_reference), remedy="give its time zone")
     layers = layers_of(tables, look.couches, suffix=FICTIONAL if about.get("fictif") == "oui" else "")
     contracts = [layer.contract for layer in layers]
-    _check(contracts, path, date_reference)
+    _check(contracts, path)
     moment = date_reference.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     path.unlink(missing_ok=True)
     with _dated(moment):
@@ -94,16 +96,15 @@ def write_geopackage(
     return layers
 
 
-def _check(contracts: Sequence[Contract], path: Path, date_reference: datetime) -> None:
+def _check(contracts: Sequence[Contract], path: Path) -> None:
     names = [contract.layer for contract in contracts]
     faults = [] if names else ["no layer"]
     faults += [f"layer {n} twice" for n in sorted({n for n in names if names.count(n) > 1})]
     faults += [f"column {FID} in {c.table}" for c in contracts if any(x.name == FID for x in c.columns)]
-    faults += [] if date_reference.tzinfo else [f"a date without time zone ({date_reference})"]
     if faults:
         raise WrongUse(
             str(path),
-            expected=f"layers of distinct names, no column named {FID} (the row identifier), an aware date",
+            expected=f"layers of distinct names, no column named {FID} (the row identifier)",
             found="; ".join(faults),
             remedy="change the call or the contract",
         )

@@ -77,8 +77,8 @@ def layers_of(
     }
     layers = [Layer(contract, frame) for contract, frame in known.values() if contract.geopackage]
     for declaration in made:
-        needed = [name for name in (declaration.geometrie, declaration.donnees) if name]
-        if any(name not in known or known[name][1].is_empty() for name in needed):
+        wanted = [name for name in (declaration.geometrie, declaration.donnees) if name]
+        if any(name not in known or known[name][1].is_empty() for name in wanted):
             continue
         if any(layer.name == declaration.couche for layer in layers):
             raise _wrong(declaration, "a name of its own", "one that another layer has")

@@ -13,8 +13,9 @@ from assets.access.times_table import NO_WAY
 from assets.referentiel.typology import typologies
 from assets.tension.index_rows import LOST_SHARE, SUPPLY
 from assets.tension.scheme import scheme
-from assets.tension.tables import REGISTRY
+from assets.tension.tables import PASSAGE, REGISTRY
 from assets.territories.levels import LEVELS
+from assets.territories.passage import PASSAGE_SCHEMA
 from pipeline.foundations.crs import MAINLAND, unproject
 from pipeline.foundations.tables import TableStore
 from quality.contract import all_contracts
@@ -93,6 +94,7 @@ class Country:
         of_communes = pl.DataFrame(self.of_communes, schema=schema, orient="row")
         tables.write("territories__contexte", of_communes, recipe="r")
         _write(tables, REGISTRY, self.registry)
+        tables.write(PASSAGE, pl.DataFrame(schema=PASSAGE_SCHEMA), recipe="r")
         self._roads(tables)
         return tables
 

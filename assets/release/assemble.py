@@ -90,7 +90,7 @@ def stage(
         for name, content in (files or {}).items():
             _put(folder, name, content)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            # Read again one at a time, which takes what memory there is; the map goes on meanwhile.
+            # Tables are read again while the others are made.
             further = [pool.submit(product, folder) for product in products]
             reread(folder, known, declared)
             for product in further:

@@ -118,6 +118,8 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
     """Stage and promote what the verdict lets through; nothing when nothing changed."""
     releases = workspace.root.releases
     settle(releases)
+    coming = workspace.root.warehouse.with_name(f".{workspace.root.warehouse.name}.suivant")
+    coming.unlink(missing_ok=True)  # of a run that was killed
     case = gate.open_case(workspace, _departements(workspace, config.departements))
     made, current = already_made(releases, case.context(gate.NO_VERDICT)), latest(releases)
     if made is not None:
@@ -156,8 +158,6 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
             implantations=frames["referentiel__implantations"],
             text=MapText(version, LICENCE_TITLE, credits, fictional=context.fictif),
         )
-
-    coming = workspace.root.warehouse.with_name(f".{workspace.root.warehouse.name}.suivant")
 
     def warehouse(folder: Path) -> None:
         contracts = all_contracts()

@@ -29,6 +29,7 @@ _BY_TERRITORY = {
     **dict.fromkeys((name for name in INDICATORS if name != REFERENCES), "territoire"),
     **dict.fromkeys((context.ZONES, context.CONTEXT_ZONES), "code"),
 }
+_KEPT = "dans le périmètre"
 _WHOLE_LEVELS = ("departement", "region", "france")
 
 
@@ -66,6 +67,9 @@ class Released(Mapping[str, pl.DataFrame]):
     def __getitem__(self, name: str) -> pl.DataFrame:
         return self.readers[name]()
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.readers  # that of Mapping would read the table to know
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.readers)
 
@@ -90,11 +94,19 @@ def released_tables(tables: TableStore, departements: Sequence[str]) -> Released
         return name, lambda: tables.read(name)
 
     def of_territories(name: str, column: str) -> tuple[str, Callable[[], pl.DataFrame]]:
-        kept = territories.lazy().rename({"territoire": column})
-        here = pl.col("niveau").is_in(_WHOLE_LEVELS)
-        return name, lambda: pl.concat(
-            [tables.scan(name).filter(here), tables.scan(name).join(kept, on=["niveau", column], how="semi")]
-        ).collect()
+        # Rows stay in the order of the key, in which tables are stored: sorting a long one would hold it twice.
+        kept = territories.lazy().rename({"territoire": column}).with_columns(pl.lit(value=True).alias(_KEPT))
+        here = pl.col("niveau").is_in(_WHOLE_LEVELS) | pl.col(_KEPT)
+        return (
+            name,
+            lambda: (
+                tables.scan(name)
+                .join(kept, on=["niveau", column], how="left", maintain_order="left")
+                .filter(here)
+                .drop(_KEPT)
+                .collect()
+            ),
+        )
 
     return Released(
         dict(

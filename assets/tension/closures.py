@@ -12,30 +12,36 @@ from assets.referentiel.identity import ACTIVE, GONE, SERVICE
 from assets.tension.supply_counts import LOST
 
 
-def lost_counters(registry: pl.DataFrame, reference: date, months: int) -> pl.DataFrame | None:
+def lost_counters(registry: pl.DataFrame, passage: pl.DataFrame, reference: date, months: int) -> pl.DataFrame | None:
     """`code_insee, typologie`: one row for each counter last seen in the months before, none known since.
 
     Args:
         registry: `referentiel__registre`.
+        passage: `territories__passage`: a commune merged since is the one it became; of one that was split nobody knows
+            which part the counter was in, and it is in none.
         reference: date of the counters of today.
 
     Returns:
-        None when nothing was published before: what disappeared is then not known.
+        None when nothing was published before, or by a version that did not keep where counters were: what disappeared
+        is then not known.
     """
     services = registry.filter(pl.col("nature") == SERVICE)
     earlier = (pl.col("premiere_vue") < reference) | (pl.col("etat") != ACTIVE)
-    if services.filter(earlier).is_empty():
-        return None
     since = pl.lit(reference).dt.offset_by(f"-{months}mo")
+    gone = services.filter(pl.col("etat") == GONE, pl.col("derniere_vue") >= since).select("code_insee", "typologie")
+    if services.filter(earlier).is_empty() or gone["code_insee"].null_count():
+        return None
+    became = passage.select(pl.col("code_ancien").alias("code_insee"), "code", pl.lit(value=True).alias("_former"))
     return (
-        services.filter(pl.col("etat") == GONE, pl.col("derniere_vue") >= since)
-        .select("code_insee", "typologie")
+        gone.join(became, on="code_insee", how="left", maintain_order="left")
+        .select(pl.when("_former").then("code").otherwise("code_insee").alias("code_insee"), "typologie")
         .drop_nulls()
     )
 
 
 def lost_share(offer: pl.DataFrame, niveau: str, column: str) -> pl.DataFrame:
-    """`territoire` and `column`: of 100 counters of the time or of today, how many disappeared; null without history.
+    """`territoire` and `column`: of 100 counters of the time or of today, how many disappeared; null without
+    history, and where there was none.
 
     Args:
         offer: `tension__offre`: a territory without a row there has no counter and lost none.

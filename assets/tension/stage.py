@@ -39,6 +39,7 @@ from assets.tension.tables import (
     INDICATORS,
     MADE,
     MISSING,
+    PASSAGE,
     REFERENCES,
     REGISTRY,
     SUPPLY,
@@ -103,7 +104,7 @@ def compute(tables: TableStore, measured: Sequence[str], reference: date) -> dic
             found, source, Scope.of(source, everybody, zones, methods().part_mesuree_min), counters
         )
     reporter().step("indicateurs : offre, tension, repères")
-    lost = lost_counters(tables.read(REGISTRY), reference, scheme().disparitions_mois)
+    lost = lost_counters(tables.read(REGISTRY), tables.read(PASSAGE), reference, scheme().disparitions_mois)
     offer = supply_table(counters, membership, population, typologies().labels, lost)
     found.add(SUPPLY, offer)
     access, demand = found.frame(ACCESS), found.frame(DEMAND)

@@ -16,12 +16,15 @@ REFERENCES = "tension__reperes"
 INDICATORS = "tension__indicateurs"
 #: Every id ever given: it says which counters are no more.
 REGISTRY = "referentiel__registre"
+#: What communes of before became: a counter may have disappeared in one of them.
+PASSAGE = "territories__passage"
 #: Tables made together, for the whole country.
 MADE = (SUPPLY, ACCESS, DEMAND, BASKETS, MISSING, EQUITY, TENSION, REFERENCES, INDICATORS)
 #: National tables they are made from.
 INPUTS = (
     *COUNTERS,
     REGISTRY,
+    PASSAGE,
     "territories__communes",
     "territories__appartenance",
     "territories__zones",

@@ -21,10 +21,11 @@ from assets.tension.crow import CrowTimes
 from assets.tension.index_rows import LOST_SHARE, SUPPLY
 from assets.tension.people import GROUPS, people
 from assets.tension.scheme import scheme
-from assets.tension.tables import REGISTRY
+from assets.tension.tables import PASSAGE, REGISTRY
 from assets.tension.zones import Zones
 from assets.territories.grid import CELLS
 from assets.territories.levels import LEVELS
+from assets.territories.passage import PASSAGE_SCHEMA
 from pipeline.foundations.crs import MAINLAND, unproject
 from pipeline.foundations.tables import TableStore
 from quality.contract import all_contracts
@@ -103,6 +104,7 @@ def write(tables: TableStore, country: France, cells: int, side_m: int) -> None:
     of_communes = membership.select(pl.lit("commune").alias("niveau"), "code")
     # A first version: nothing is known to have disappeared.
     _write(tables, REGISTRY, pl.DataFrame(schema=all_contracts()[REGISTRY].polars_schema))
+    tables.write(PASSAGE, pl.DataFrame(schema=PASSAGE_SCHEMA), recipe=_RECIPE)
     context = _context(pl.concat([of_communes, zones.select("niveau", "code")]), rng)
     tables.write("territories__contexte_zones", context, recipe=_RECIPE)
     mine = context.filter(pl.col("niveau") == "commune")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.referentiel.identity import BRIDGE_SCHEMA, REGISTRY_SCHEMA, Memory
+from assets.referentiel.identity import ADDED, BRIDGE_SCHEMA, REGISTRY_SCHEMA, Memory
 from assets.release.changes.continuity import Side
 from assets.release.changes.counters import TABLES, counters
 from assets.release.changes.state import State
@@ -90,7 +90,7 @@ class Edition:
         rows = self.state(table).rows
         held = rows.collect_schema().names()
         # An edition of before a column says nothing of it.
-        wanted = [pl.col(c) if c in held else pl.lit(None).alias(c) for c in schema]
+        wanted = [pl.lit(None).alias(c) if c in ADDED and c not in held else pl.col(c) for c in schema]
         return rows.select(wanted).collect().cast(pl.Schema(schema))
 
     def _path(self, table: str) -> Path:

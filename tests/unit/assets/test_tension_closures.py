@@ -19,9 +19,14 @@ FIRST = date(2024, 1, 1)
 def registry(*rows):
     """`(id, state, last seen, more)`."""
     return pl.concat(
-        registry_rows([name], day=day, etat=state, premiere_vue=FIRST, **{"typologie": FS, **more})
+        registry_rows([name], day=day, etat=state, **{"premiere_vue": FIRST, "typologie": FS, **more})
         for name, state, day, more in rows
     )
+
+
+def lost(known, months=24, passage=()):
+    became = pl.DataFrame(passage, schema={"code_ancien": pl.String, "code": pl.String}, orient="row")
+    return lost_counters(known, became, TODAY, months)
 
 
 def test_lost_are_those_no_longer_known_and_seen_lately():
@@ -32,19 +37,33 @@ def test_lost_are_those_no_longer_known_and_seen_lately():
         ("D", "disparu", date(2024, 10, 31), {}),  # the last that does not
         ("E", "fusionné", date(2026, 10, 1), {"remplace_par": "A"}),
         ("F", "disparu", date(2026, 10, 1), {"nature": "lieu", "typologie": None}),
-        ("G", "disparu", date(2026, 10, 1), {"code_insee": None}),  # gone before the registry kept where it was
+        ("G", "disparu", date(2023, 1, 1), {"code_insee": None}),  # gone before the registry kept where it was
     )
-    assert lost_counters(known, TODAY, 24).sort("code_insee").rows() == [("05023", FS), ("05061", MAIRIE)]
-    assert lost_counters(known, TODAY, 25).height == 3
+    assert lost(known).sort("code_insee").rows() == [("05023", FS), ("05061", MAIRIE)]
+    assert lost(known, 25).height == 3
+    assert lost(known, 60) is None, "nobody knows where one of them was"
 
 
-@pytest.mark.parametrize("rows", [[], [("A", "actif", TODAY, {"premiere_vue": TODAY})]])
+def test_a_counter_lost_in_a_commune_of_before_is_in_the_one_it_became():
+    day = date(2026, 1, 1)
+    known = registry(*((c, "disparu", day, {"code_insee": c}) for c in ("05001", "05002", "05023")))
+    found = lost(known, passage=[("05001", "05023"), ("05002", None)])  # merged; split, into nobody knows which
+    assert found["code_insee"].to_list() == ["05023", "05023"]
+
+
+@pytest.mark.parametrize("rows", [[], [("A", "actif", TODAY, {"premiere_vue": TODAY})]], ids=["none", "first"])
 def test_a_first_version_cannot_know_what_disappeared(rows):
     known = pl.concat(
         [pl.DataFrame(schema=REGISTRY_SCHEMA)]
         + [registry_rows([n], day=day, etat=state, **more) for n, state, day, more in rows]
     )
-    assert lost_counters(known, TODAY, 24) is None
+    assert lost(known) is None
+
+
+def test_a_second_version_of_the_day_knows():
+    today = {"premiere_vue": TODAY}
+    known = registry(("A", "actif", TODAY, today), ("B", "disparu", TODAY, today))
+    assert lost(known).height == 1
 
 
 def test_a_territory_is_told_what_it_lost_even_where_nothing_is_left():

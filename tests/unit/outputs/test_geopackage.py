@@ -145,5 +145,5 @@ def test_wrong_calls_are_explained(points, tmp_path):
         written([points, (twin, frame)], tmp_path / "x.gpkg")
     with pytest.raises(WrongUse, match="no layer"):
         written([], tmp_path / "x.gpkg")
-    with pytest.raises(WrongUse, match="without time zone"):
+    with pytest.raises(WrongUse, match="aware date"):
         write_geopackage([points], tmp_path / "x.gpkg", title="", description="", date_reference=datetime(2026, 1, 1))

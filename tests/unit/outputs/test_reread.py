@@ -79,6 +79,14 @@ def test_one_changed_value_changes_the_checksum(points):
         assert facts(changed, contract).controle != before, name
 
 
+def test_the_checksum_of_a_release_of_before_is_not_compared(release, expected):
+    """It was made otherwise: the sums of the files say whether they changed."""
+    before = [t.model_copy(update={"controle": "0" * 64}) for t in expected]
+    reread(release, before)
+    with pytest.raises(QualityRefused, match="checksum"):
+        reread(release, [t.model_copy(update={"controle": "somme:" + "0" * 64}) for t in expected])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
