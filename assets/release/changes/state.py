@@ -118,7 +118,7 @@ def as_text(values: pl.Series, column: ColumnFacts) -> pl.Series:
     """The values of a column as the diff writes them."""
     match column.type:
         case "reel":
-            return values.fill_nan(None).round_sig_figs(_DIGITS).cast(pl.String)
+            return values.fill_nan(None).round_sig_figs(_DIGITS).cast(pl.String).replace("-0.0", "0.0")
         case "liste_texte":
             return values.list.drop_nulls().list.join(SEPARATOR).replace("", None)
         case "geometrie":

@@ -17,7 +17,7 @@ from assets.release.changes.compare import (
     apply,
     compare,
 )
-from assets.release.changes.state import State
+from assets.release.changes.state import State, as_text
 from outputs.facts import ColumnFacts
 from pipeline.foundations.errors import QualityRefused
 
@@ -197,3 +197,9 @@ def test_rows_that_came_less_rows_that_left_are_the_difference(old, new):
     found = compare(before, after, NOTHING)
     assert len(found.added) - len(found.removed) == len(new) - len(old)
     assert found.size == found.lines().height
+
+
+def test_minus_zero_is_zero_and_not_a_number_is_nothing():
+    column = ColumnFacts(nom="heures", type="reel")
+    written = as_text(pl.Series([0.0, -0.0, 1.5, float("nan"), None]), column)
+    assert written.to_list() == ["0.0", "0.0", "1.5", None, None]

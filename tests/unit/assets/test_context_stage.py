@@ -166,18 +166,21 @@ def test_nothing_is_computed_twice_and_a_changed_file_is(edition, tmp_path):
     assert told_by(workspace, "96001", "taux_chomage_pct")["valeur"] == 25
 
 
-def test_a_release_is_cut_to_its_perimeter(workspace):
-    frames = {**scope._of_communes(workspace.tables, pl.Series(["96001"]))}
-    assert frames[names.MEMBERSHIP]["code"].to_list() == ["96001"]
-    assert frames[names.CONTEXT]["code_insee"].unique().to_list() == ["96001"]
-    whole = table(workspace, names.ZONES)
-    cut = scope._of_territories(whole, workspace.tables, ["96"], "code")
-    kept = cut.filter(pl.col("niveau") == "epci")["code"]
+def test_a_release_is_cut_to_its_perimeter(workspace, monkeypatch):
+    nothing = pl.Series(dtype=pl.String)
+    monkeypatch.setattr(scope, "_named", lambda *_: (nothing, nothing))  # no counters here
+    frames = scope.released_tables(workspace.tables, ["96"])
     mine = table(workspace, names.MEMBERSHIP).filter(pl.col("departement") == "96")
-    assert set(kept) == set(mine["epci"].drop_nulls())
+    assert 0 < mine.height < table(workspace, names.MEMBERSHIP).height
+    assert set(frames[names.MEMBERSHIP]["code"]) == set(mine["code"])
+    assert set(frames[names.CONTEXT]["code_insee"]) == set(mine["code"])
+    cut = frames[names.ZONES]
+    assert set(cut.filter(pl.col("niveau") == "epci")["code"]) == set(mine["epci"].drop_nulls())
     assert cut.filter(pl.col("niveau") == "france").height == 1
-    rows = scope._of_territories(table(workspace, names.CONTEXT_ZONES), workspace.tables, ["96"], "code")
+    rows = frames[names.CONTEXT_ZONES]
     assert set(rows.filter(pl.col("niveau") == "commune")["code"]) == set(mine["code"])
+    stored = table(workspace, names.CONTEXT_ZONES).join(rows, on=["niveau", "code"], how="semi")
+    assert rows.equals(stored), "rows stay in the order they are stored in"
 
 
 @pytest.mark.lent
