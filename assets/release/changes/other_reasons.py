@@ -75,6 +75,11 @@ def explain_others(lines: Lines, evidence: Evidence, things: pl.DataFrame) -> pl
             for name in ("_cell", "_row", "_reference")
         ),
         (from_hall & pl.col("_hall").is_not_null(), pl.col("_hall"), pl.format("départ, {}", "_hall_detail")),
+        (
+            pl.col("colonne").is_in(list(settings.historique)) & pl.col("_typology").is_null(),
+            OFFRE,
+            "depuis les versions précédentes",
+        ),
     ]
     # Nothing points at one counter: the inputs that moved, and the counters of the typology if some did.
     told = [*map(pl.lit, general), pl.when(nowhere).then(pl.lit(PERIMETER))]

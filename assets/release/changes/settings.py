@@ -45,6 +45,7 @@ class ReasonSettings(Strict):
     familles: Mapping[_Family, tuple[str, ...]]
     tables: Mapping[str, tuple[_Family, ...]]
     colonnes: Mapping[str, _Family]
+    historique: tuple[str, ...]
     groupes: Mapping[str, str]
     suivi: tuple[str, ...]
     codes_geographiques: tuple[str, ...]
