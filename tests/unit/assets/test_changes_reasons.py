@@ -486,3 +486,12 @@ def test_bad_settings_are_explained(tmp_path, text, message):
     with pytest.raises(WrongUse) as caught:
         load_reason_settings(path)
     assert message in str(caught.value)
+
+
+def test_what_is_told_from_earlier_versions_changes_with_them(two):
+    """The second version knows what disappeared: nothing moved where nothing did."""
+    offer = "tension__offre"
+    row = {"niveau": "commune", "territoire": "05061", "typologie": "France services"}
+    sides = [{offer: frame(offer, [{**row, "nb_disparitions_24_mois": n}])} for n in (None, 0)]
+    lines = two([counter("A")], [counter("A")], more=tuple(sides))
+    assert of(lines, "nb_disparitions_24_mois", offer) == ("offre", "depuis les versions précédentes")
