@@ -7,7 +7,7 @@ written one way. It tells damage from a sound copy; `SHA256SUMS` is what tells f
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import polars as pl
@@ -15,7 +15,8 @@ import polars as pl
 from outputs.csv_tables import FORMULA
 from pipeline.foundations.duck import identifier, literal
 
-ColumnType = Literal["texte", "entier", "reel", "booleen", "date", "liste_texte", "geometrie"]
+if TYPE_CHECKING:
+    from outputs.facts import ColumnFacts
 
 #: What a checksum made here starts with: those of other methods, in releases of before, are not compared.
 MADE_SO = "somme:"
@@ -24,18 +25,6 @@ _BETWEEN = "chr(31)"
 _AT_ONCE = 1_000_000  # rows of a frame handed over together
 _HALF = f"{2**64 - 1}::UHUGEINT"
 _NOTHING = (0, 0, 0)
-
-
-class Named(Protocol):
-    """A column: its name and its type."""
-
-    @property
-    def nom(self) -> str:
-        """Its name."""
-
-    @property
-    def type(self) -> ColumnType:
-        """Its type."""
 
 
 class Found(NamedTuple):
@@ -47,7 +36,7 @@ class Found(NamedTuple):
     beside: tuple[Any, ...]
 
 
-def of_frame(frame: pl.DataFrame, columns: Sequence[Named]) -> str:
+def of_frame(frame: pl.DataFrame, columns: Sequence["ColumnFacts"]) -> str:
     """The checksum of `columns` (geometry excepted) of a frame whose lists are joined (`outputs.flat.join_lists`).
 
     Differences that some format cannot keep do not count: empty text and null, not-a-number and null, minus zero and
@@ -62,7 +51,7 @@ def of_frame(frame: pl.DataFrame, columns: Sequence[Named]) -> str:
 
 
 def of_relation(
-    relation: duckdb.DuckDBPyRelation, columns: Sequence[Named], key: Sequence[str], beside: Sequence[str] = ()
+    relation: duckdb.DuckDBPyRelation, columns: Sequence["ColumnFacts"], key: Sequence[str], beside: Sequence[str] = ()
 ) -> Found:
     """The same of what DuckDB reads, whose columns have the flat form and the types of the table.
 
@@ -77,16 +66,16 @@ def of_relation(
     return Found(total[0], total[0] - values[3], _digest(total), values[4:])
 
 
-def _sums(columns: Sequence[Named]) -> str:
+def _sums(columns: Sequence["ColumnFacts"]) -> str:
     number = f"md5_number({_text([c for c in columns if c.type != 'geometrie'])})"
     return f"count(*), sum(({number} >> 64)::UBIGINT), sum(({number} & {_HALF})::UBIGINT)"
 
 
-def _text(columns: Sequence[Named]) -> str:
+def _text(columns: Sequence["ColumnFacts"]) -> str:
     return f"concat_ws({_BETWEEN}, '', {', '.join(map(_written, columns))})" if columns else "''"
 
 
-def _written(column: Named) -> str:
+def _written(column: "ColumnFacts") -> str:
     value = identifier(column.nom)
     match column.type:
         case "texte" | "liste_texte":

@@ -3,15 +3,19 @@
 The facts are taken from the frame before writing and kept in the release's manifest; `outputs.reread` compares.
 """
 
+from typing import Literal
+
 import polars as pl
 import shapely
 from pydantic import BaseModel, ConfigDict
 
 from outputs import geometry
-from outputs.checksum import ColumnType, of_frame
+from outputs.checksum import of_frame
 from outputs.flat import join_lists
 from outputs.metadata.formats import has_csv
 from quality.contract import Contract
+
+ColumnType = Literal["texte", "entier", "reel", "booleen", "date", "liste_texte", "geometrie"]
 
 
 class _Strict(BaseModel):

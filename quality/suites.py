@@ -39,9 +39,7 @@ _FRENCH = {
     "geometrie": "géométrie (WKB)",
 }
 _GX_SEVERITY = {"blocage": "critical", "alerte": "warning"}
-
-
-#: Odd, and far from any power of two.
+#: Mixes the hashes of a key into one: odd, and far from any power of two.
 _MIX = 0x9E3779B97F4A7C15
 
 

@@ -25,7 +25,8 @@ Table = Path | pl.DataFrame
 #: Name of a suite, its rules and the rows -> by rule, what Great Expectations found.
 Judge = Callable[[str, Sequence[Rule], pl.DataFrame], Iterator[tuple[str, Any]]]
 _SOURCE = "tables"
-_COLUMNS_AT_ONCE, _CELLS_AT_ONCE, _HELD_AT_MOST = 12, 10_000_000, 2_000_000
+_COLUMNS_AT_ONCE, _CELLS_AT_ONCE = 12, 10_000_000  # of a batch
+_HELD_AT_MOST = 2_000_000  # cells of the batches a source keeps before another takes its place
 
 
 def validate_tables(

@@ -53,6 +53,17 @@ BRIDGE_SCHEMA = pl.Schema(
 FORMER = "ancien:"
 
 
+def registry_of(rows: pl.LazyFrame) -> pl.DataFrame:
+    """A registry as some release published it, in `REGISTRY_SCHEMA`; a column that came later is null.
+
+    Raises:
+        polars.exceptions.PolarsError: another column is missing.
+    """
+    held = rows.collect_schema().names()
+    late = [pl.lit(None).alias(name) for name in ADDED if name not in held]
+    return rows.with_columns(late).select(REGISTRY_SCHEMA.names()).collect().cast(REGISTRY_SCHEMA)
+
+
 @dataclass(frozen=True)
 class Memory:
     """What the last promoted release remembers; empty for the first one."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.referentiel.identity import ADDED, BRIDGE_SCHEMA, REGISTRY_SCHEMA, Memory
+from assets.referentiel.identity import BRIDGE_SCHEMA, Memory, registry_of
 from pipeline.foundations.errors import QualityRefused
 
 _REGISTRY = Path("geoparquet") / "registre.parquet"
@@ -21,11 +21,8 @@ def last_memory(releases: Path) -> Memory:
     if not latest.exists():
         return Memory.empty()
     try:
-        registry = pl.read_parquet(latest / _REGISTRY)
+        registry = registry_of(pl.scan_parquet(latest / _REGISTRY))
         bridges = pl.read_parquet(latest / _BRIDGES, columns=BRIDGE_SCHEMA.names())
-        # A release of before a column has the rest of its memory all the same.
-        later = [pl.lit(None, dtype=REGISTRY_SCHEMA[c]).alias(c) for c in ADDED if c not in registry.columns]
-        registry = registry.with_columns(later).select(REGISTRY_SCHEMA.names())
     except (OSError, pl.exceptions.PolarsError) as error:
         raise QualityRefused(
             "registry of the last release",
@@ -33,4 +30,4 @@ def last_memory(releases: Path) -> Memory:
             found=str(error).splitlines()[0],
             remedy="restore that release from a copy, or point `latest` to an older one that is whole",
         ) from error
-    return Memory(registry.cast(REGISTRY_SCHEMA), bridges.cast(BRIDGE_SCHEMA))
+    return Memory(registry, bridges.cast(BRIDGE_SCHEMA))

@@ -8,9 +8,7 @@ from pydantic import Field
 from assets.access.tables import AREAS, COMMUNES, DISTANCES
 from assets.referentiel.assets import COUNTERS
 from assets.release import gate, scope
-from assets.release.context import LICENCE_TITLE
 from assets.release.manifest import load_manifest
-from assets.release.notes import credit
 from assets.release.promote import promote, settle
 from assets.release.versions import already_made, latest, next_version
 from assets.scenarios.tables import ATLAS
@@ -131,11 +129,8 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
         return dg.MaterializeResult(metadata={"version": current, "nouvelle": False})
     # Writers bring GDAL, GeoPandas and Matplotlib with them: late, a run with nothing to publish does without.
     from assets.release.assemble import about, stage
-    from assets.release.further import further
-    from outputs import layout
-    from outputs.carte import OVERVIEW, MapText, render_map
+    from assets.release.further import further, warehouse
     from outputs.style import look
-    from outputs.warehouse import write_warehouse
 
     stored = read_verdict(workspace.root.quality / gate.VERDICT_FILE)
     require(stored, gate.key_of(workspace, case))
@@ -145,24 +140,6 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
     version = next_version(releases, case.date_reference.date())
     files = (gate.VERDICT_FILE, gate.REPORT_FILE, gate.ISSUES_FILE, gate.DATA_DOCS)
     context = case.context(gate.summary(stored), counts, stored.couverture)
-    credits = {s.id: credit(s) for s in context.sources if s.fichiers}
-
-    def overview(folder: Path) -> None:
-        picture = folder / OVERVIEW
-        picture.parent.mkdir()
-        render_map(
-            picture,
-            communes=frames["territories__communes"],
-            departements=frames["territories__departements"],
-            distances=frames["access__distances"],
-            implantations=frames["referentiel__implantations"],
-            text=MapText(version, LICENCE_TITLE, credits, fictional=context.fictif),
-        )
-
-    def warehouse(folder: Path) -> None:
-        contracts = all_contracts()
-        write_warehouse([(contracts[n], [layout.geoparquet(folder, contracts[n].layer)]) for n in frames], coming)
-
     qualite: dict[str, Path | bytes | str] = {f"qualite/{name}": workspace.root.quality / name for name in files}
     try:
         staging = stage(
@@ -172,7 +149,10 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
             all_contracts(),
             context,
             files=qualite,
-            products=[*further(frames, all_contracts(), context, about(version, context)), overview, warehouse],
+            products=[
+                *further(frames, all_contracts(), context, about(version, context)),
+                warehouse(frames, all_contracts(), coming),
+            ],
             look=look(),
         )
         path = promote(staging, releases, version)

@@ -1,6 +1,7 @@
-"""The products made beside the tables, for people who open no GIS and for web maps: workbook and tiles.
+"""The products made beside the tables: workbook and tiles, for people who open no GIS and for web maps; the map that
+shows the release; the DuckDB warehouse, which is not part of it.
 
-Each is written, then read again by another library; what they hold is declared in `outputs/classeur.yml` and
+Workbook and tiles are read again by another library; what they hold is declared in `outputs/classeur.yml` and
 `outputs/tuiles.yml`.
 """
 
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.release.context import ReleaseContext
+from assets.release.context import LICENCE_TITLE, ReleaseContext
+from assets.release.notes import credit
 from outputs import layout, tiles, workbook
+from outputs.carte import OVERVIEW, MapText, render_map
 from outputs.joined import layers_of, needed
 from outputs.reread_products import reread_tiles, reread_workbook
 from outputs.style import look
+from outputs.warehouse import write_warehouse
 from quality.contract import Contract
 
 
@@ -52,4 +56,24 @@ def further(
         tiles.write_tiles(layers, path, about=about, tiles=declared)
         reread_tiles(path, layers, declared)
 
-    return [write_workbook, write_tiles]
+    def write_map(folder: Path) -> None:
+        path = folder / OVERVIEW
+        path.parent.mkdir()
+        credits = {source.id: credit(source) for source in context.sources if source.fichiers}
+        render_map(
+            path,
+            communes=tables["territories__communes"],
+            departements=tables["territories__departements"],
+            distances=tables["access__distances"],
+            implantations=tables["referentiel__implantations"],
+            text=MapText(about["version"], LICENCE_TITLE, credits, fictional=context.fictif),
+        )
+
+    return [write_workbook, write_tiles, write_map]
+
+
+def warehouse(tables: Iterable[str], contracts: Mapping[str, Contract], path: Path) -> Callable[[Path], None]:
+    """Writer of the warehouse of a release, at `path`, from its GeoParquet files."""
+    return lambda folder: write_warehouse(
+        [(contracts[name], [layout.geoparquet(folder, contracts[name].layer)]) for name in tables], path
+    )

@@ -90,8 +90,7 @@ def crow_cases(people: People, base: pl.DataFrame, supply: Supply, typologies: S
 
     today = CrowTimes(people, base, rule, limit)
 
-    def case(counters: pl.DataFrame) -> Case:
-        source = today.with_counters(counters)
+    def case(source: CrowTimes, counters: pl.DataFrame) -> Case:
         found = {t: source.nearest(t) for t in typologies}
         speed = rule.vitesse_kmh / 3.6
         return Case(
@@ -103,7 +102,7 @@ def crow_cases(people: People, base: pl.DataFrame, supply: Supply, typologies: S
             {},
         )
 
-    before, after = case(base), case(supply.counters)
+    before, after = case(today, base), case(today.with_counters(supply.counters), supply.counters)
     concerned = base.filter(pl.col("typologie").is_in(list(typologies)))
     ids = set(base["point_accueil_id"])
     alone = []
@@ -111,7 +110,8 @@ def crow_cases(people: People, base: pl.DataFrame, supply: Supply, typologies: S
         if not set(change.closed) <= ids:
             alone.append(float("nan"))
             continue
-        only = case(Supply(concerned).done(change).counters)
+        counters = Supply(concerned).done(change).counters
+        only = case(today.with_counters(counters), counters)
         alone.append(sum(gain(people, before.seconds[t], only.seconds[t]) for t in typologies))
     return Cases(before, after, tuple(alone), ())
 

@@ -16,8 +16,6 @@ from assets.tension.scheme import Scheme
 LEVELS = ("commune", "epci")
 #: What the index takes from supply: its columns, and where `tension__acces` and `tension__demande` have them.
 SUPPLY = ("habitants_au_dela_pct", "heures_accessibles_semaine", "minutes_pour_100")
-
-
 #: What it takes from the registry, through `tension__offre`.
 LOST_SHARE = "points_accueil_disparus_pct"
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,11 @@ import polars as pl
 import shapely
 
 from assets.release.assemble import about, stage
-from assets.release.context import LICENCE_TITLE, ReleaseContext
-from assets.release.further import further
+from assets.release.context import ReleaseContext
+from assets.release.further import further, warehouse
 from assets.release.manifest import Code, Verdict
 from assets.release.scope import Released
-from outputs import layout
-from outputs.carte import OVERVIEW, MapText, render_map
 from outputs.style import look
-from outputs.warehouse import write_warehouse
 from quality.contract import Contract, all_contracts
 from quality.data_docs import DataDocs
 from quality.validate import validate_tables
@@ -123,7 +121,7 @@ def _repeated(frame: pl.DataFrame, contract: Contract, copies: int) -> pl.DataFr
 
 def _tables(folder: Path) -> Released:
     paths = sorted(folder.glob("*.parquet"), key=lambda p: (p.stem != "referentiel__implantations", p.stem))
-    return Released({p.stem: lambda path=p: pl.read_parquet(path) for p in paths})  # type: ignore[misc]
+    return Released({path.stem: partial(pl.read_parquet, path) for path in paths})
 
 
 def judge(out: Path) -> None:
@@ -149,23 +147,10 @@ def write(out: Path) -> None:
         verdict=Verdict(statut="conforme", cle="k", comptes={}),
     )
 
-    def overview(folder: Path) -> None:
-        picture = folder / OVERVIEW
-        picture.parent.mkdir()
-        render_map(
-            picture,
-            communes=tables["territories__communes"],
-            departements=tables["territories__departements"],
-            distances=tables["access__distances"],
-            implantations=tables["referentiel__implantations"],
-            text=MapText("0", LICENCE_TITLE, {}, fictional=True),
-        )
-
-    def warehouse(folder: Path) -> None:
-        files = [(contracts[n], [layout.geoparquet(folder, contracts[n].layer)]) for n in tables]
-        write_warehouse(files, out / "warehouse.duckdb")
-
-    products = [*further(tables, contracts, context, about("0", context)), overview, warehouse]
+    products = [
+        *further(tables, contracts, context, about("0", context)),
+        warehouse(tables, contracts, out / "warehouse.duckdb"),
+    ]
     stage(out, "2026.01.01", tables, contracts, context, products=products, look=look())
 
 

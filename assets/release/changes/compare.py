@@ -95,8 +95,8 @@ def compare(before: State, after: State, links: pl.DataFrame) -> Comparison:
     followed, continued = _follow(before, after, links)
     pairs = pl.concat([both.drop_nulls(), continued])
     cells = {}
-    for column in before.names:
-        if column in after.names and pairs.height:
+    for column in before.names if pairs.height else ():
+        if column in after.names:
             differ = _differ(before, after, column, pairs)
             if differ.height:
                 cells[column] = differ

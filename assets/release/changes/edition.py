@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.referentiel.identity import ADDED, BRIDGE_SCHEMA, REGISTRY_SCHEMA, Memory
+from assets.referentiel.identity import BRIDGE_SCHEMA, REGISTRY_SCHEMA, Memory, registry_of
 from assets.release.changes.continuity import Side
 from assets.release.changes.counters import TABLES, counters
 from assets.release.changes.state import State
@@ -87,11 +87,7 @@ class Edition:
         """Some columns of a table; no rows when the edition does not publish it."""
         if table not in self.tables:
             return pl.DataFrame(schema=schema)
-        rows = self.state(table).rows
-        held = rows.collect_schema().names()
-        # An edition of before a column says nothing of it.
-        wanted = [pl.lit(None).alias(c) if c in ADDED and c not in held else pl.col(c) for c in schema]
-        return rows.select(wanted).collect().cast(pl.Schema(schema))
+        return self.state(table).rows.select(schema.keys()).collect().cast(pl.Schema(schema))
 
     def _path(self, table: str) -> Path:
         return layout.geoparquet(self.folder, self.tables[table].layer)
@@ -99,7 +95,9 @@ class Edition:
     @cached_property
     def side(self) -> Side:
         """Registry, bridges and counters."""
-        memory = Memory(self.rows(REGISTRY, REGISTRY_SCHEMA), self.rows(BRIDGES, BRIDGE_SCHEMA))
+        published = REGISTRY in self.tables
+        registry = registry_of(self.state(REGISTRY).rows) if published else pl.DataFrame(schema=REGISTRY_SCHEMA)
+        memory = Memory(registry, self.rows(BRIDGES, BRIDGE_SCHEMA))
         return Side(memory, counters({n: self.state(n).rows.collect() for n in TABLES if n in self.tables}))
 
     @cached_property
