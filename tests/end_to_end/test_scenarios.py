@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 
 import numpy as np
 import polars as pl
@@ -164,11 +163,11 @@ def test_projects_on_other_bases_are_not_compared(data, files, csp_here, tmp_pat
     assert "evaluate the scenarios again" in said.err
 
 
-def test_twenty_edits_on_a_departement_take_little_time(data, csp_here, tmp_path):
+def test_twenty_edits_on_a_departement(data, csp_here, tmp_path):
     mairies = counters(data, "Mairie")["point_accueil_id"]
     edits = [opening(m, FS if i % 2 else MDS) for i, m in enumerate(mairies[:16])]
     edits += [{"action": "fermer", "id": i} for i in counters(data, FS)["point_accueil_id"][:4]]
     file = write(tmp_path, "vingt", data, edits)
-    start = time.process_time()
-    assert csp_here("scenario", "evaluer", file, "--data", data.root.path).code == 0
-    assert time.process_time() - start < 20
+    said = csp_here("scenario", "evaluer", file, "--data", data.root.path)
+    assert said.code == 0, said.err
+    assert len(open_results(data.root.path / "scenarios" / "vingt").table("modifications")) == 20

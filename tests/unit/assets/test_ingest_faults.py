@@ -5,7 +5,6 @@ import gzip
 import io
 import json
 import tarfile
-import time
 
 import pytest
 
@@ -155,9 +154,7 @@ def test_an_archive_bomb(bench, said):
     bench.file.write_bytes(bomb)
     assert len(bomb) < 10_000
     spec = bench.with_resource(max_unpacked_mb=2)
-    began = time.monotonic()
     bench.keeps_the_last_good(said, "unpack", spec=spec)
-    assert time.monotonic() - began < 5
 
 
 def test_a_packed_bomb(bench, said):

