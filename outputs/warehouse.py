@@ -13,9 +13,11 @@ import duckdb
 from pipeline.foundations.duck import connect, identifier, literal
 from quality.contract import Contract
 
+_VERSION = "version"
 
-def write_warehouse(tables: Sequence[tuple[Contract, Sequence[Path]]], path: Path) -> None:
-    """Write one table per contract, then put the file in place by one rename.
+
+def write_warehouse(tables: Sequence[tuple[Contract, Sequence[Path]]], path: Path, version: str) -> None:
+    """Write one table per contract and `version`, the release they are of, then put the file in place by one rename.
 
     Args:
         tables: contract, and the Parquet file(s) of the table (several when it is partitioned). Geometry may be WKB
@@ -31,11 +33,23 @@ def write_warehouse(tables: Sequence[tuple[Contract, Sequence[Path]]], path: Pat
         with connect(temporary) as database:
             for contract, files in tables:
                 _add(database, contract, [str(f) for f in files])
+            database.execute(f"CREATE TABLE {_VERSION} AS SELECT {literal(version)} AS {_VERSION}")
+            database.execute(f"COMMENT ON TABLE {_VERSION} IS 'La version publiée dont viennent les tables.'")
             database.execute("CHECKPOINT")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
         temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
+
+
+def version_of(path: Path) -> str | None:
+    """The release a warehouse was made from; None when there is no such file, or nothing in it says so."""
+    try:
+        with duckdb.connect(str(path), read_only=True) as database:
+            found = database.table(_VERSION).fetchone()
+    except duckdb.Error:
+        return None
+    return None if found is None else str(found[0])
 
 
 def _add(database: duckdb.DuckDBPyConnection, contract: Contract, files: list[str]) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from dagster import DagsterInstance
-from sqlalchemy import event
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
 from pipeline.foundations.paths import DataRoot
@@ -40,11 +42,18 @@ def instance_of(root: DataRoot) -> Iterator[DagsterInstance]:
 def _quick_journal() -> Iterator[None]:
     """Two thousand events of a run cost less: Dagster opens its SQLite files anew for each of them.
 
-    A connection left idle on each file spares what SQLite does when the last one closes (it copies the journal back),
-    and commits do not wait for the disk: after a power cut the last events may be missing, the file is sound.
+    One engine per file keeps the statements it has compiled. A connection left idle on each file spares what SQLite
+    does when the last one closes (it copies the journal back), and commits do not wait for the disk: after a power cut
+    the last events may be missing, the file is sound.
     """
-    with ExitStack() as idle:
+    with ExitStack() as held:
+        engines: dict[str, Engine] = {}
         known: set[str] = set()
+
+        def engine_of(url: str, **options: Any) -> Engine:
+            if url not in engines:
+                engines[url] = create_engine(url, **options)
+            return engines[url]
 
         def connected(connection: Any, _: Any) -> None:
             if not isinstance(connection, sqlite3.Connection):
@@ -56,11 +65,10 @@ def _quick_journal() -> Iterator[None]:
             file = connection.execute("PRAGMA database_list").fetchone()[2]
             if file and file not in known:
                 known.add(file)
-                kept = idle.enter_context(closing(sqlite3.connect(file, check_same_thread=False)))
+                kept = held.enter_context(closing(sqlite3.connect(file, check_same_thread=False)))
                 kept.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
         event.listen(Engine, "connect", connected)
-        try:
-            yield
-        finally:
-            event.remove(Engine, "connect", connected)
+        held.callback(event.remove, Engine, "connect", connected)
+        held.enter_context(patch.object(sqlite_event_log, "create_engine", engine_of))
+        yield

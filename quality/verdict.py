@@ -19,13 +19,24 @@ from quality.variation import Counts, SourceStatus
 _SHOWN = 3  # blocking results named in the message of a refusal
 
 
-class Verdict(BaseModel):
+class _Stored(BaseModel):
+    """A file of results; the same results give the same bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def write(self, path: Path) -> None:
+        """Store it as JSON by one rename."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+
+class Verdict(_Stored):
     """Whether these inputs may be published, and everything that says so.
 
     `cle` is the fingerprint of the inputs judged, given by whoever gathers them.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = 1
     statut: Literal["accepté", "refusé"]
@@ -66,12 +77,12 @@ class Verdict(BaseModel):
             "acceptes": len(self.acceptes),
         }
 
-    def write(self, path: Path) -> None:
-        """Store it as JSON by one rename; the same verdict gives the same bytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+
+class Judged(_Stored):
+    """What the rules said of tables: kept beside the verdict, for the next one on the very same tables."""
+
+    cle: str
+    resultats: tuple[RuleResult, ...]
 
 
 def judge(
@@ -114,6 +125,14 @@ def read_verdict(path: Path) -> Verdict:
         raise QualityRefused(
             f"verdict {path.name}", expected="a verdict of this version", found=faults, remedy="run the checks again"
         ) from error
+
+
+def read_judged(path: Path) -> Judged | None:
+    """What was said of tables; None when there is no such file, or it is not one of this version."""
+    try:
+        return Judged.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def require(verdict: Verdict, cle: str) -> None:

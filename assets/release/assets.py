@@ -11,6 +11,7 @@ from assets.release import gate, scope
 from assets.release.manifest import load_manifest
 from assets.release.promote import promote, settle
 from assets.release.versions import already_made, latest, next_version
+from assets.release.warehouse import follow, warehouse
 from assets.scenarios.tables import ATLAS
 from assets.tension.tables import MADE as INDICATORS
 from assets.territories.context_tables import TABLES as TERRITORIES
@@ -126,10 +127,12 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
                 f"les fichiers et le code sont ceux de la version {made}, qui a été retirée : {current} reste la "
                 f"version courante tant qu'ils ne changent pas (« csp rollback {made} » la remet)"
             )
+        if current is not None:
+            follow(workspace.root, current)
         return dg.MaterializeResult(metadata={"version": current, "nouvelle": False})
     # Writers bring GDAL, GeoPandas and Matplotlib with them: late, a run with nothing to publish does without.
     from assets.release.assemble import about, stage
-    from assets.release.further import further, warehouse
+    from assets.release.further import further
     from outputs.style import look
 
     stored = read_verdict(workspace.root.quality / gate.VERDICT_FILE)
@@ -151,7 +154,7 @@ def publication(config: Perimeter, workspace: dg.ResourceParam[Workspace]) -> dg
             files=qualite,
             products=[
                 *further(frames, all_contracts(), context, about(version, context)),
-                warehouse(frames, all_contracts(), coming),
+                warehouse(frames, all_contracts(), version, coming),
             ],
             look=look(),
         )

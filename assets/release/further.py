@@ -1,5 +1,5 @@
 """The products made beside the tables: workbook and tiles, for people who open no GIS and for web maps; the map that
-shows the release; the DuckDB warehouse, which is not part of it.
+shows the release.
 
 Workbook and tiles are read again by another library; what they hold is declared in `outputs/classeur.yml` and
 `outputs/tuiles.yml`.
@@ -17,7 +17,6 @@ from outputs.carte import OVERVIEW, MapText, render_map
 from outputs.joined import layers_of, needed
 from outputs.reread_products import reread_tiles, reread_workbook
 from outputs.style import look
-from outputs.warehouse import write_warehouse
 from quality.contract import Contract
 
 
@@ -70,10 +69,3 @@ def further(
         )
 
     return [write_workbook, write_tiles, write_map]
-
-
-def warehouse(tables: Iterable[str], contracts: Mapping[str, Contract], path: Path) -> Callable[[Path], None]:
-    """Writer of the warehouse of a release, at `path`, from its GeoParquet files."""
-    return lambda folder: write_warehouse(
-        [(contracts[name], [layout.geoparquet(folder, contracts[name].layer)]) for name in tables], path
-    )

@@ -27,7 +27,7 @@ from pipeline.foundations.paths import DataRoot
 from pipeline.foundations.progress import reporter
 from pipeline.foundations.workspace import Workspace
 from quality.acceptances import apply_acceptances, load_acceptances
-from quality.contract import all_contracts
+from quality.contract import Contract, all_contracts
 from quality.coverage import Coverage, measure
 from quality.data_docs import DataDocs
 from quality.report import ReportContext, write_issues_csv, write_report
@@ -42,11 +42,12 @@ from quality.variation import (
     count_records,
     load_thresholds,
 )
-from quality.verdict import Verdict, judge, read_verdict
+from quality.verdict import Judged, Verdict, judge, read_judged, read_verdict
 from sources.registry import all_sources
 from sources.spec import SourceSpec
 
 VERDICT_FILE = "verdict.json"
+JUDGED_FILE = "tables.json"
 REPORT_FILE = "rapport.html"
 ISSUES_FILE = "issues.csv"
 DATA_DOCS = "data_docs"
@@ -173,8 +174,7 @@ def pronounce(workspace: Workspace, case: Case) -> Verdict:
     reporter().step("contrôle qualité")
     frames = scope.released_tables(workspace.tables, case.departements)
     contracts = {name: contract for name, contract in all_contracts().items() if name in frames}
-    docs = DataDocs(folder / DATA_DOCS, run_name="controle", run_time=case.date_reference)
-    results = validate_tables(frames, contracts, data_docs=docs)
+    results = _of_tables(folder, case, frames, contracts)
 
     statuses = [_status(spec, state, case.date_reference) for spec, state in case.sources.values()]
     feeds = [spec.id for spec, state in case.sources.values() if spec.kind == "counters" and state.etat != "absente"]
@@ -210,6 +210,24 @@ def pronounce(workspace: Workspace, case: Case) -> Verdict:
     )
     verdict.write(folder / VERDICT_FILE)
     return verdict
+
+
+def _of_tables(
+    folder: Path, case: Case, frames: Mapping[str, pl.DataFrame], contracts: Mapping[str, Contract]
+) -> list[RuleResult]:
+    """The rules on the tables, with their Data Docs; those of the run before when it judged these very tables.
+
+    A steward who accepts a breach, or a feed that does not answer, changes the verdict and no table.
+    """
+    key = fingerprint.of_values(fingerprint.of_code(), dict(case.inputs), case.date_reference)
+    docs = DataDocs(folder / DATA_DOCS, run_name="controle", run_time=case.date_reference)
+    stored = read_judged(folder / JUDGED_FILE)
+    if stored is not None and stored.cle == key:
+        return list(stored.resultats)
+    (folder / JUDGED_FILE).unlink(missing_ok=True)  # the Data Docs are about to be others
+    results = validate_tables(frames, contracts, data_docs=docs)
+    Judged(cle=key, resultats=tuple(results)).write(folder / JUDGED_FILE)
+    return results
 
 
 def check_codes(types: pl.DataFrame) -> list[RuleResult]:

@@ -7,10 +7,8 @@ those of a withdrawn release it makes nothing (`versions.already_made`).
 from assets.release.manifest import load_manifest
 from assets.release.promote import point_latest
 from assets.release.versions import find
-from outputs import layout
-from outputs.warehouse import write_warehouse
+from assets.release.warehouse import follow
 from pipeline.foundations.paths import DataRoot
-from quality.contract import all_contracts
 
 
 def roll_back(root: DataRoot, version: str, reason: str | None) -> None:
@@ -20,14 +18,6 @@ def roll_back(root: DataRoot, version: str, reason: str | None) -> None:
         WrongUse: there is no such release; those present are listed.
         QualityRefused: its manifest is unreadable.
     """
-    folder = find(root.releases, version)
-    contracts = all_contracts()
-    tables = []
-    for table in load_manifest(folder).tables:
-        if (contract := contracts.get(table.table)) is not None:
-            # As it was declared then: a column may have come since.
-            held = {c.nom for c in table.colonnes}
-            then = contract.model_copy(update={"columns": tuple(c for c in contract.columns if c.name in held)})
-            tables.append((then, [layout.geoparquet(folder, table.layer)]))
+    load_manifest(find(root.releases, version))  # refused before the pointer moves
     point_latest(root.releases, version, reason)
-    write_warehouse(tables, root.warehouse)
+    follow(root, version)

@@ -21,9 +21,10 @@ import shapely
 
 from assets.release.assemble import about, stage
 from assets.release.context import ReleaseContext
-from assets.release.further import further, warehouse
+from assets.release.further import further
 from assets.release.manifest import Code, Verdict
 from assets.release.scope import Released
+from assets.release.warehouse import warehouse
 from outputs.style import look
 from quality.contract import Contract, all_contracts
 from quality.data_docs import DataDocs
@@ -149,7 +150,7 @@ def write(out: Path) -> None:
 
     products = [
         *further(tables, contracts, context, about("0", context)),
-        warehouse(tables, contracts, out / "warehouse.duckdb"),
+        warehouse(tables, contracts, "0", out / "warehouse.duckdb"),
     ]
     stage(out, "2026.01.01", tables, contracts, context, products=products, look=look())
 

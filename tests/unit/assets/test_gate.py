@@ -177,3 +177,45 @@ def test_a_root_becomes_fictional_once_and_only_when_empty(tmp_path):
     with pytest.raises(WrongUse, match="snapshots of real feeds"):
         declare_fictional(real)
     assert not real.fictional_mark.exists()
+
+
+class Validator:
+    """Counts the times the tables are judged; dies when told to."""
+
+    def __init__(self, monkeypatch):
+        self.times, self.dies = 0, False
+        monkeypatch.setattr(gate, "validate_tables", self)
+
+    def __call__(self, *_, **__):
+        self.times += 1
+        if self.dies:
+            raise KeyboardInterrupt
+        rule = {"regle": f"r{self.times}", "titre": "t", "gravite": "alerte", "statut": "ok"}
+        return [RuleResult(**rule, table="t", observe="o", attendu="a", remede="r")]
+
+
+def test_the_same_tables_are_judged_once(monkeypatch, tmp_path):
+    """Whatever becomes of the sources; other tables are judged, and so are the first ones again after them."""
+    validator = Validator(monkeypatch)
+
+    def judged(this):
+        return [r.regle for r in gate._of_tables(tmp_path, this, {}, {})]
+
+    assert judged(case()) == judged(case(state(etat="dernière bonne version", refus="a web page"))) == ["r1"]
+    assert judged(case(inputs={"t": "2"})) == ["r2"]
+    assert judged(case()) == ["r3"]
+    assert judged(case(date_reference=DAY.replace(day=6))) == ["r4"]
+    (tmp_path / gate.JUDGED_FILE).write_text("{")
+    assert judged(case(date_reference=DAY.replace(day=6))) == ["r5"]
+    assert validator.times == 5
+
+
+def test_tables_whose_judging_was_cut_are_judged_again(monkeypatch, tmp_path):
+    """The Data Docs on disk may be neither the former nor the new ones."""
+    validator = Validator(monkeypatch)
+    gate._of_tables(tmp_path, case(), {}, {})
+    validator.dies = True
+    with pytest.raises(KeyboardInterrupt):
+        gate._of_tables(tmp_path, case(inputs={"t": "2"}), {}, {})
+    validator.dies = False
+    assert [r.regle for r in gate._of_tables(tmp_path, case(), {}, {})] == ["r3"]

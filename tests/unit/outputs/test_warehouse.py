@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from outputs.geoparquet import write_geoparquet
-from outputs.warehouse import write_warehouse
+from outputs.warehouse import version_of, write_warehouse
 from pipeline.foundations.duck import connect
 
 
@@ -21,7 +21,7 @@ def parquet(points, plain, tmp_path):
 
 
 def test_tables_comments_and_geometry(parquet, tmp_path):
-    write_warehouse(parquet, tmp_path / "warehouse.duckdb")
+    write_warehouse(parquet, tmp_path / "warehouse.duckdb", "2026.11.27")
     with connect(tmp_path / "warehouse.duckdb", read_only=True) as database:
         tables = dict(database.sql("SELECT table_name, comment FROM duckdb_tables()").fetchall())
         columns = dict(
@@ -37,9 +37,20 @@ def test_tables_comments_and_geometry(parquet, tmp_path):
         assert database.sql(where).fetchone() == ("POINT (-2.35 46.72)",)
 
 
+def test_it_says_of_which_release_it_is(parquet, tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    assert version_of(path) is None
+    path.write_bytes(b"not a database")
+    assert version_of(path) is None
+    write_warehouse(parquet, path, "2026.11.27")
+    assert version_of(path) == "2026.11.27"
+    connect(tmp_path / "other.duckdb").execute("CREATE TABLE version (n INTEGER)").close()
+    assert version_of(tmp_path / "other.duckdb") is None
+
+
 def test_plain_wkb_becomes_geometry(polygons, tmp_path):
     polygons[1].write_parquet(tmp_path / "c.parquet")
-    write_warehouse([(polygons[0], [tmp_path / "c.parquet"])], tmp_path / "w.duckdb")
+    write_warehouse([(polygons[0], [tmp_path / "c.parquet"])], tmp_path / "w.duckdb", "1")
     with connect(tmp_path / "w.duckdb", read_only=True) as database:
         assert database.sql("SELECT sum(ST_Area(geometrie)) FROM territories__communes").fetchone()[0] == pytest.approx(
             2
@@ -49,9 +60,9 @@ def test_plain_wkb_becomes_geometry(polygons, tmp_path):
 def test_a_failure_leaves_the_former_file_and_no_remains(parquet, polygons, tmp_path):
     target = tmp_path / "w" / "warehouse.duckdb"
     target.parent.mkdir()
-    write_warehouse(parquet, target)
+    write_warehouse(parquet, target, "1")
     before = target.read_bytes()
     with pytest.raises(duckdb.Error):
-        write_warehouse([*parquet, (polygons[0], [tmp_path / "absent.parquet"])], target)
+        write_warehouse([*parquet, (polygons[0], [tmp_path / "absent.parquet"])], target, "2")
     assert target.read_bytes() == before
     assert [p.name for p in target.parent.iterdir()] == ["warehouse.duckdb"]
