@@ -124,25 +124,18 @@ def now(real_data, territories):
 
 @pytest.mark.reel
 @pytest.mark.lent
-def test_judged_pairs(now):
+def test_links_are_those_a_reader_judged_and_those_the_model_was_not_shown(now, real_data, territories):
+    """One test for all, so that the feeds of the country are read once."""
     met = judge(read_judged(JUDGED), link(now).constats)
     assert met.height >= 780  # a judged record that is no longer read would shrink the measure unseen
     for row in scores(met, ["usage"]).iter_rows(named=True):
         assert row["precision"] >= 0.98, row
         assert row["rappel"] >= 0.92, row
 
-
-@pytest.mark.reel
-@pytest.mark.lent
-def test_exact_keys_are_found_again_without_them(now):
     for row in withheld_keys(now).iter_rows(named=True):
         assert row["retrouvees"] / row["paires"] >= 0.98, row
         assert row["contredites"] / row["paires"] <= 0.005, row
 
-
-@pytest.mark.reel
-@pytest.mark.lent
-def test_ids_of_two_editions_are_found_again_without_them(now, real_data, territories):
     older = {name: _of_mirror(real_data / "mirror-previous", name) for name in ("dila", "france_services")}
     for row in across_editions(now, _constats(older, territories)).iter_rows(named=True):
         assert row["precision"] >= 0.995, row
@@ -151,8 +144,11 @@ def test_ids_of_two_editions_are_found_again_without_them(now, real_data, territ
 
 @pytest.mark.reel
 @pytest.mark.lent
-def test_the_command_prints_the_measures(now, tmp_path):
-    TableStore(tmp_path / "tables").write("referentiel__constats", now, recipe="essai")
+def test_the_command_prints_the_measures(real_data, territories, tmp_path):
+    file = real_data / "services" / "mednum-standard" / _MEDNUM[0]
+    places = _read("mediation_numerique", {"lieux": file}).tables["records"]
+    few = _constats({"mediation_numerique": places}, territories)
+    TableStore(tmp_path / "tables").write("referentiel__constats", few, recipe="essai")
     result = CliRunner().invoke(main, ["link", "evaluate", "--data", str(tmp_path), "--pairs", str(JUDGED)])
     assert result.exit_code == 0, result.output
     assert "Paires jugées" in result.output
