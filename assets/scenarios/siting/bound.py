@@ -33,7 +33,7 @@ class Bounded(NamedTuple):
         bound: no choice has a greater total.
         is_open: the best choice met on the way: the one given, or a better one.
         total: its total.
-        never, always: (f,) places that any better choice leaves closed, or has open.
+        never, always: (f,) places that any better choice of these very sizes leaves closed, or has open.
     """
 
     bound: float
