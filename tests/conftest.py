@@ -18,8 +18,8 @@ from sources.demo.write import DemoFacts, write_mirror
 if TYPE_CHECKING:
     from tests.udata.server import Site
 
-# How long an example takes depends on what else the machine does: no test fails for that. A change is judged on the same
-# examples each time; who works on it meets others at every run.
+# How long an example takes depends on what else the machine does: no test fails for that. A change is judged on the
+# same examples each time; who works on it meets others at every run.
 settings.register_profile("csp", deadline=None, derandomize="CSP_NO_SKIP" in os.environ)
 settings.load_profile("csp")
 
