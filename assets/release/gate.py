@@ -222,7 +222,7 @@ def _of_tables(
     key = fingerprint.of_values(fingerprint.of_code(), dict(case.inputs), case.date_reference)
     docs = DataDocs(folder / DATA_DOCS, run_name="controle", run_time=case.date_reference)
     stored = read_judged(folder / JUDGED_FILE)
-    if stored is not None and stored.cle == key:
+    if stored is not None and stored.cle == key and (docs.folder / "index.html").is_file():
         return list(stored.resultats)
     (folder / JUDGED_FILE).unlink(missing_ok=True)  # the Data Docs are about to be others
     results = validate_tables(frames, contracts, data_docs=docs)

@@ -186,10 +186,12 @@ class Validator:
         self.times, self.dies = 0, False
         monkeypatch.setattr(gate, "validate_tables", self)
 
-    def __call__(self, *_, **__):
+    def __call__(self, *_, data_docs):
         self.times += 1
         if self.dies:
             raise KeyboardInterrupt
+        data_docs.folder.mkdir(exist_ok=True)
+        (data_docs.folder / "index.html").touch()
         rule = {"regle": f"r{self.times}", "titre": "t", "gravite": "alerte", "statut": "ok"}
         return [RuleResult(**rule, table="t", observe="o", attendu="a", remede="r")]
 
@@ -207,7 +209,9 @@ def test_the_same_tables_are_judged_once(monkeypatch, tmp_path):
     assert judged(case(date_reference=DAY.replace(day=6))) == ["r4"]
     (tmp_path / gate.JUDGED_FILE).write_text("{")
     assert judged(case(date_reference=DAY.replace(day=6))) == ["r5"]
-    assert validator.times == 5
+    (tmp_path / gate.DATA_DOCS / "index.html").unlink()
+    assert judged(case(date_reference=DAY.replace(day=6))) == ["r6"]
+    assert validator.times == 6
 
 
 def test_tables_whose_judging_was_cut_are_judged_again(monkeypatch, tmp_path):
