@@ -19,9 +19,7 @@ def warehouse(
     tables: Iterable[str], contracts: Mapping[str, Contract], version: str, path: Path
 ) -> Callable[[Path], None]:
     """Writer for `assemble.stage`: at `path`, from the GeoParquet files of the release being staged."""
-    return lambda folder: write_warehouse(
-        [(contracts[name], [layout.geoparquet(folder, contracts[name].layer)]) for name in tables], path, version
-    )
+    return lambda folder: _write(folder, (contracts[name] for name in tables), path, version)
 
 
 def follow(root: DataRoot, version: str) -> None:
@@ -38,11 +36,15 @@ def follow(root: DataRoot, version: str) -> None:
     reporter().step("entrepôt DuckDB de la version courante")
     folder = find(root.releases, version)
     contracts = all_contracts()
-    tables = []
+    declared = []
     for table in load_manifest(folder).tables:
         if (contract := contracts.get(table.table)) is not None:
             # As it was declared then: a column may have come since.
             held = {c.nom for c in table.colonnes}
-            then = contract.model_copy(update={"columns": tuple(c for c in contract.columns if c.name in held)})
-            tables.append((then, [layout.geoparquet(folder, table.layer)]))
-    write_warehouse(tables, root.warehouse, version)
+            columns = tuple(c for c in contract.columns if c.name in held)
+            declared.append(contract.model_copy(update={"columns": columns}))
+    _write(folder, declared, root.warehouse, version)
+
+
+def _write(folder: Path, contracts: Iterable[Contract], path: Path, version: str) -> None:
+    write_warehouse([(c, [layout.geoparquet(folder, c.layer)]) for c in contracts], path, version)

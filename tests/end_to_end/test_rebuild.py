@@ -165,6 +165,7 @@ def test_another_perimeter_is_another_version(mine):
     rows = {t.layer: t.lignes for t in manifest.tables}
     assert rows["departements"] == 1
     assert 0 < rows["communes"] < 120
+    assert run.build(mine.root, "all", frozen=True).new
 
 
 @pytest.mark.lent

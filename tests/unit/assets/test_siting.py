@@ -112,7 +112,7 @@ def test_the_choice_is_the_best_of_all(case):
     assert len(found.closed) == ask.closed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problems(), st.data())
 def test_greedy_and_swaps_never_beat_the_best_and_the_bound_holds(problem, data):
     opened, closed = data.draw(st.integers(0, problem.candidates)), data.draw(st.integers(0, problem.closable))

@@ -1,7 +1,10 @@
 """Movements between releases, bounds and ages of sources."""
 
+import tarfile
+from collections import Counter
 from datetime import date
 
+import ijson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,6 +178,25 @@ GOOD = SourceStatus(
 )
 def test_sources_are_held_against_their_declaration(change, expected):
     assert faults(check_sources([GOOD.model_copy(update=change)])) == expected
+
+
+@pytest.mark.reel
+@pytest.mark.lent
+def test_the_real_refresh_of_november_2017_is_stopped_by_its_accident_only(real_data):
+    def counts(mirror: str) -> Counts:
+        folder = real_data / mirror / "lecomarquage.service-public.gouv.fr" / "donnees_locales_v4"
+        by_code: Counter[str] = Counter()
+        by_departement: Counter[str] = Counter()
+        with tarfile.open(folder / "all_latest.tar.bz2", "r:bz2") as archive:
+            member = next(m for m in archive if m.name.endswith(".json"))
+            for service in ijson.items(archive.extractfile(member), "service.item"):
+                by_code.update({p["type_service_local"] for p in service["pivot"]})
+                insee = service["code_insee_commune"]
+                by_departement[insee[: 3 if insee[:2] in {"97", "98"} else 2]] += 1
+        return Counts(code={"dila": by_code}, departement={"dila": by_departement})
+
+    results = compare_counts(counts("mirror"), counts("mirror-previous"), load_thresholds())
+    assert faults(results) == [("dila.code.cij.variation", "blocage"), ("dila.code.msap.variation", "blocage")]
 
 
 def test_fewer_records_without_a_code_is_good_news_more_is_not() -> None:

@@ -175,7 +175,7 @@ def test_of_the_size_of_france_when_asked_for_as_many_departements(tmp_path: Pat
     """Five of its départements hold a nineteenth of its people and counters, in files a nineteenth of what is read."""
     facts = write_mirror(tmp_path, departements=5, communes_per_departement=368)
     assert facts.communes == 34_960 / 19
-    assert facts.population * 19 == pytest.approx(68e6, rel=0.03)
+    assert facts.population * 19 == pytest.approx(68e6, rel=0.01)
     assert 60_000 <= facts.records["dila"] * 19 <= 80_000
     assert 3_000 <= facts.records["france_services"] * 19 <= 4_500
     for spec in discover(_SOURCES).values():
